@@ -1,0 +1,1 @@
+"""The instructor's side of the course: masters in, notebooks and grades out."""

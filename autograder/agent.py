@@ -1,0 +1,133 @@
+"""The student's side of a remote judgement: runs cells and calls, and answers with plain data.
+
+This module runs in the student's process. It knows no check and no expected value.
+The trusted side is autograder.remote.
+"""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+import torch
+
+from autograder import codec
+from autograder.student.course_helper import (
+    TimeLimit,
+    builtin_name,
+    describe_error,
+    seed_everything,
+    time_limit,
+)
+
+
+def serve(connection: Connection, folder: str) -> None:
+    """Answer requests until the other end closes.
+
+    Args:
+        connection: one end of a pipe; requests and answers are JSON (autograder.codec).
+        folder: the working directory for the student's code.
+    """
+    os.chdir(folder)
+    os.environ["MPLBACKEND"] = "agg"
+    torch.set_num_threads(1)
+    # The student's code may print as much as it likes, to nowhere.
+    sink = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(sink, descriptor)
+    agent = Agent()
+    while True:
+        try:
+            request = codec.loads(connection.recv_bytes())
+        except EOFError:
+            return
+        connection.send_bytes(codec.dumps(agent.answer(request)))
+
+
+class Agent:
+    """Holds the student's namespace and the objects that the trusted side has handles of."""
+
+    def __init__(self) -> None:
+        from IPython.core.interactiveshell import InteractiveShell
+        from traitlets.config import Config
+
+        config = Config()
+        config.HistoryManager.enabled = False
+        self.shell = InteractiveShell.instance(config=config)
+        self.objects: list[object] = []
+
+    def answer(self, request: dict) -> dict:
+        """Carry out one request; an exception becomes an answer, too."""
+        actions: dict[str, Callable[[dict], object]] = {
+            "execute": self.execute,
+            "begin": self.begin,
+            "has": lambda request: request["name"] in self.shell.user_ns,
+            "name": lambda request: self.shell.user_ns[request["name"]],
+            "inside": lambda request: pkgutil.resolve_name(request["path"]),
+            "fetch": self.fetch,
+        }
+        try:
+            with time_limit(request.get("seconds", 0)):
+                if request["do"] == "call":
+                    return self.call(request)
+                return {"value": self.encode(actions[request["do"]](request))}
+        except BaseException as error:
+            return self.describe(error)
+
+    def describe(self, error: BaseException) -> dict:
+        """Return the answer that tells of an exception."""
+        if isinstance(error, TimeLimit):
+            return {"timeout": True}
+        return {
+            "error": builtin_name(error),
+            "message": str(error),
+            "text": describe_error(error, __file__),
+        }
+
+    def encode(self, value):
+        """Return the JSON form of a value; keep the object itself if it is not plain."""
+        return codec.encode(value, self.keep)
+
+    def keep(self, value: object) -> int:
+        self.objects.append(value)
+        return len(self.objects) - 1
+
+    def execute(self, request: dict) -> bool:
+        """Run a cell as IPython does; tell whether it ended without an exception."""
+        result = self.shell.run_cell(request["source"], store_history=False)
+        if isinstance(result.error_in_exec, TimeLimit):
+            raise result.error_in_exec
+        return result.success
+
+    def begin(self, request: dict) -> None:
+        """Start a check: forget the handles of the last one and seed."""
+        self.objects.clear()
+        seed_everything(0)
+
+    def call(self, request: dict) -> dict:
+        """Call an object; answer with the result and the tensor arguments it changed."""
+        tensors: list[torch.Tensor] = []
+
+        def decode(packed):
+            return codec.decode(packed, self.objects.__getitem__, tensors.append)
+
+        function = decode(request["function"])
+        arguments = [decode(packed) for packed in request["arguments"]]
+        keywords = {name: decode(packed) for name, packed in request["keywords"].items()}
+        originals = [tensor.clone() for tensor in tensors]
+        result = function(*arguments, **keywords)
+        changed = {
+            str(number): codec.pack_tensor(tensor)
+            for number, (tensor, original) in enumerate(zip(tensors, originals, strict=True))
+            if codec.pack_tensor(tensor) != codec.pack_tensor(original)
+        }
+        return {"value": self.encode(result), "changed": changed}
+
+    def fetch(self, request: dict) -> object:
+        """Return the value of a kept tensor, or describe another object."""
+        value = self.objects[request["handle"]]
+        if not isinstance(value, torch.Tensor):
+            return {"a": type(value).__name__}
+        return codec.unpack_tensor(codec.pack_tensor(value))

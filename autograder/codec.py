@@ -1,0 +1,140 @@
+"""Plain data as JSON, for the pipe between a trusted process and a student's process.
+
+Only plain data crosses as values: None, booleans, numbers, strings, lists, tuples,
+dictionaries with string keys, dtypes, devices, and tensors that record no gradient.
+Nothing is pickled, so a hostile sender can send wrong values but no code. Everything
+else crosses as the number of a handle; the two ends decide what a handle stands for.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+
+import torch
+
+DTYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        torch.bool,
+        torch.uint8,
+        torch.int8,
+        torch.int16,
+        torch.int32,
+        torch.int64,
+        torch.float16,
+        torch.bfloat16,
+        torch.float32,
+        torch.float64,
+    )
+}
+
+
+def is_plain_tensor(value) -> bool:
+    """Tell whether a value is a dense tensor, of no subclass, that records no gradient."""
+    return (
+        type(value) is torch.Tensor
+        and not value.requires_grad
+        and value.layout == torch.strided
+        and value.device.type != "meta"
+        and str(value.dtype).removeprefix("torch.") in DTYPES
+    )
+
+
+def pack_tensor(tensor: torch.Tensor) -> dict:
+    """Return the JSON form of a tensor of any device, without its graph."""
+    flat = tensor.detach().as_subclass(torch.Tensor).cpu().contiguous().flatten()
+    data = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
+    return {
+        "tensor": base64.b64encode(data).decode(),
+        "dtype": str(tensor.dtype).removeprefix("torch."),
+        "shape": list(tensor.shape),
+    }
+
+
+def unpack_tensor(packed: dict) -> torch.Tensor:
+    """Return the tensor of a JSON form.
+
+    Raises:
+        ValueError: the data does not fit the shape and dtype.
+    """
+    dtype = DTYPES[packed["dtype"]]
+    data = bytearray(base64.b64decode(packed["tensor"]))
+    if not data:
+        return torch.empty(packed["shape"], dtype=dtype)
+    return torch.frombuffer(data, dtype=torch.uint8).view(dtype).reshape(packed["shape"])
+
+
+def _ignore(tensor: torch.Tensor) -> None:
+    """The default of encode and decode: nobody wants to know which tensors crossed."""
+
+
+def encode(value, to_handle: Callable[[object], int], saw_tensor=_ignore):
+    """Return the JSON form of a value.
+
+    Args:
+        value: any object.
+        to_handle: gives the number of a handle for what is not plain.
+        saw_tensor: called with every tensor that crosses as a value, in order.
+    """
+    if value is None or isinstance(value, bool) or type(value) in (int, str):
+        return value
+    if type(value) is float:
+        return {"float": repr(value)}
+    if is_plain_tensor(value):
+        saw_tensor(value)
+        return pack_tensor(value)
+    if type(value) in (list, tuple, torch.Size):
+        items = [encode(item, to_handle, saw_tensor) for item in value]
+        return {type(value).__name__: items}
+    if type(value) is dict and all(type(key) is str for key in value):
+        return {"dict": {key: encode(item, to_handle, saw_tensor) for key, item in value.items()}}
+    if isinstance(value, torch.dtype):
+        return {"dtype": str(value).removeprefix("torch.")}
+    if isinstance(value, torch.device):
+        return {"device": str(value)}
+    return {"handle": to_handle(value)}
+
+
+def decode(packed, from_handle: Callable[[int], object], saw_tensor=_ignore):
+    """Return the value of a JSON form.
+
+    Args:
+        packed: what encode returned.
+        from_handle: gives the object of a handle's number.
+        saw_tensor: called with every tensor that crossed as a value, in order.
+
+    Raises:
+        ValueError: the form is none that encode makes.
+    """
+    if not isinstance(packed, dict):
+        if packed is None or isinstance(packed, (bool, int, str)):
+            return packed
+        raise ValueError(f"no such form: {packed!r:.80}")
+    if "tensor" in packed:
+        tensor = unpack_tensor(packed)
+        saw_tensor(tensor)
+        return tensor
+    kind, body = next(iter(packed.items()), (None, None))
+    if kind in ("list", "tuple", "Size"):
+        items = [decode(item, from_handle, saw_tensor) for item in body]
+        return {"list": list, "tuple": tuple, "Size": torch.Size}[kind](items)
+    if kind == "dict":
+        return {key: decode(item, from_handle, saw_tensor) for key, item in body.items()}
+    simple = {"float": float, "dtype": DTYPES.__getitem__, "device": torch.device}
+    if kind in simple:
+        return simple[kind](body)
+    if kind == "handle" and type(body) is int:
+        return from_handle(body)
+    raise ValueError(f"no such form: {kind!r:.80}")
+
+
+def dumps(message: dict) -> bytes:
+    """Return a message of JSON forms as bytes."""
+    return json.dumps(message).encode()
+
+
+def loads(data: bytes) -> dict:
+    """Return the message of these bytes."""
+    return json.loads(data)

@@ -1,0 +1,209 @@
+"""Judge a check in this process while the student's objects live in another one.
+
+A check is written once, as plain code about the student's names (see
+autograder.checks). Here the names are proxies:
+
+* a call ships plain arguments to the student's process and a plain result back; a
+  tensor argument that the call changed in place is changed here as well;
+* what is not plain (a module, an optimiser, a tensor with a graph) stays there, and
+  the check holds a handle whose attributes, calls and operators work as usual;
+* ``course_helper.inside(path)`` gives a library object of the student's process.
+
+So the student's code never sees an expected value, and a score never depends on
+anything but the plain values that came back.
+"""
+
+from __future__ import annotations
+
+import builtins
+import multiprocessing
+import tempfile
+from collections.abc import Mapping
+
+import torch
+
+from autograder import codec
+from autograder.agent import serve
+from autograder.student.course_helper import Failure, StudentRaised, StudentSide, TimeLimit
+
+# A fork server imports the slow libraries once and forks in milliseconds.
+START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+START_SECONDS = 120.0
+GRACE_SECONDS = 5.0
+
+
+def preload() -> None:
+    """Let the fork server, if this system has one, import the slow libraries."""
+    if START_METHOD == "forkserver":
+        multiprocessing.set_forkserver_preload(["autograder.agent", "autograder.preload"])
+
+
+class StudentGone(Exception):
+    """The student's process ended or stopped answering."""
+
+
+class Session(StudentSide, Mapping):
+    """A second Python process with a student's namespace, and the names in it.
+
+    Use it as a context manager. As a mapping it gives proxies of the student's names.
+
+    Args:
+        call_seconds: the wall-clock limit of one call into the student's code.
+    """
+
+    def __init__(self, call_seconds: float = 10.0) -> None:
+        self.call_seconds = call_seconds
+        self.gone = False
+
+    def __enter__(self) -> Session:
+        preload()
+        context = multiprocessing.get_context(START_METHOD)
+        self.folder = tempfile.TemporaryDirectory(prefix="student-")
+        self.connection, other_end = context.Pipe()
+        self.process = context.Process(target=serve, args=(other_end, self.folder.name))
+        self.process.start()
+        other_end.close()
+        self.request("begin", wait=START_SECONDS)
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.connection.close()
+        self.process.kill()
+        self.process.join()
+        self.folder.cleanup()
+
+    def request(self, do: str, *, wait: float | None = None, **fields) -> dict:
+        """Send one request and return the answer.
+
+        Raises:
+            StudentGone: the process ended or did not answer in time.
+            TimeLimit: the student's code ran longer than ``call_seconds``.
+            NotImplementedError, StudentRaised: the student's code raised.
+        """
+        if self.gone:
+            raise StudentGone("the student's process has ended")
+        seconds = fields.setdefault("seconds", self.call_seconds)
+        try:
+            self.connection.send_bytes(codec.dumps({"do": do, **fields}))
+            if not self.connection.poll(wait or seconds + GRACE_SECONDS):
+                raise EOFError
+            answer = codec.loads(self.connection.recv_bytes())
+        except (EOFError, OSError):
+            self.gone = True
+            self.process.kill()
+            raise StudentGone("the student's process ended or stopped answering") from None
+        if "timeout" in answer:
+            raise TimeLimit
+        if "error" in answer:
+            raise _exception(answer)
+        return answer
+
+    def execute(self, source: str, seconds: float) -> bool:
+        """Run a cell of the notebook; tell whether it ended without an exception."""
+        return self.decode(self.request("execute", source=source, seconds=seconds)["value"])
+
+    def begin_check(self) -> None:
+        """Drop the handles of the last check and seed the student's process."""
+        self.request("begin")
+
+    def decode(self, packed):
+        return codec.decode(packed, lambda number: Remote(self, number))
+
+    def encode(self, value, tensors: list[torch.Tensor]):
+        return codec.encode(value, self._handle_of, tensors.append)
+
+    def _handle_of(self, value) -> int:
+        if isinstance(value, Remote):
+            return object.__getattribute__(value, "_number")
+        raise TypeError(
+            f"a check cannot hand over {type(value).__name__}; use course_helper.inside "
+            "or parameter to make it in the student's process"
+        )
+
+    def call(self, function: Remote, arguments: tuple, keywords: dict):
+        """Call a student-side object; see the module's docstring for what crosses how."""
+        tensors: list[torch.Tensor] = []
+        answer = self.request(
+            "call",
+            function=self.encode(function, tensors),
+            arguments=[self.encode(value, tensors) for value in arguments],
+            keywords={name: self.encode(value, tensors) for name, value in keywords.items()},
+        )
+        for number, packed in answer["changed"].items():
+            tensors[int(number)].data = codec.unpack_tensor(packed)
+        return self.decode(answer["value"])
+
+    def inside(self, path: str):
+        return self.decode(self.request("inside", path=path)["value"])
+
+    def plain(self, value):
+        if not isinstance(value, Remote):
+            return super().plain(value)
+        return self.decode(self.request("fetch", handle=self._handle_of(value))["value"])
+
+    def __contains__(self, name: object) -> bool:
+        return self.decode(self.request("has", name=name)["value"])
+
+    def __getitem__(self, name: str):
+        return self.decode(self.request("name", name=name)["value"])
+
+    def __iter__(self):
+        raise TypeError("a student's names cannot be listed, only looked up")
+
+    __len__ = __iter__
+
+
+def _exception(answer: dict) -> Exception:
+    kind = str(answer["error"])
+    if kind == "NotImplementedError":
+        return NotImplementedError(str(answer["message"]))
+    error = kind if hasattr(builtins, kind) else "Exception"
+    return StudentRaised(Failure("error", str(answer["text"]), error))
+
+
+class Remote:
+    """A handle of an object in the student's process; it behaves like the object."""
+
+    __slots__ = ("_number", "_session")
+
+    def __init__(self, session: Session, number: int) -> None:
+        object.__setattr__(self, "_session", session)
+        object.__setattr__(self, "_number", number)
+
+    def __call__(self, *arguments, **keywords):
+        return self._session.call(self, arguments, keywords)
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._session.inside("builtins.getattr")(self, name)
+
+    def __setattr__(self, name: str, value) -> None:
+        self._session.inside("builtins.setattr")(self, name, value)
+
+    def __iter__(self):
+        return iter(self._session.inside("builtins.list")(self))
+
+    def __len__(self) -> int:
+        try:
+            return self._session.inside("builtins.len")(self)
+        except StudentRaised as error:  # list() takes a TypeError for "no length"
+            raise TypeError(str(error)) from None
+
+    def __repr__(self) -> str:
+        return "an object in the student's process"
+
+
+def _forward(name: str, swapped: bool):
+    def method(self, *others):
+        arguments = (*others, self) if swapped else (self, *others)
+        return self._session.inside(f"operator.{name}")(*arguments)
+
+    return method
+
+
+for _name in ("neg", "getitem"):
+    setattr(Remote, f"__{_name}__", _forward(_name, swapped=False))
+for _name in ("add", "sub", "mul", "matmul", "truediv", "pow"):
+    setattr(Remote, f"__{_name}__", _forward(_name, swapped=False))
+    setattr(Remote, f"__r{_name}__", _forward(_name, swapped=True))

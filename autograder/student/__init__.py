@@ -1,0 +1,1 @@
+"""What students get besides the notebooks: course_helper.py, copied to notebooks/."""

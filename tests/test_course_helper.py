@@ -1,0 +1,190 @@
+"""The students' helper: what a check says when it fails, limits, and drawing aids."""
+
+import contextlib
+import sys
+import time
+import warnings
+
+import pytest
+import torch
+
+from autograder.student import course_helper
+from autograder.student.course_helper import (
+    CheckFailed,
+    Mismatch,
+    NotWrittenYet,
+    TimeLimit,
+    check,
+    expect_close,
+    expect_equal,
+    numbers,
+    run_check,
+    time_limit,
+    waits_for,
+)
+
+
+def mean_of(x):
+    return x.sum(0)
+
+
+def mismatch(call) -> str:
+    with pytest.raises(Mismatch) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_a_failure_says_what_was_called_what_came_back_and_what_was_expected():
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    text = mismatch(lambda: expect_close(mean_of(x), torch.tensor([2.0, 3.0])))
+    assert text == (
+        "  mean_of(x)\n"
+        "    returned  a tensor of shape (2,), float32: [4.0, 6.0]\n"
+        "    expected  a tensor of shape (2,), float32: [2.0, 3.0]\n"
+        "  2 of 2 entries differ; the first is [0]: 4, expected 2"
+    )
+
+
+def test_shape_and_dtype_come_before_values():
+    text = mismatch(lambda: expect_close(numbers(3, 4, seed=1), torch.zeros(3, 1)))
+    assert "shape (3, 4), float32\n" in text
+    assert "shape (3, 1), float32" in text
+    text = mismatch(lambda: expect_close(torch.zeros(2), torch.zeros(2, dtype=torch.float64)))
+    assert "float32: [0.0, 0.0]\n" in text and "float64" in text
+
+
+def test_numbers_compare_with_tensors_and_none_is_shown():
+    expect_close(torch.tensor(2.5), 2.5)
+    expect_close(2.5, 2.5)
+    assert "returned  None" in mismatch(lambda: expect_close(None, 2.5))
+    assert "shape (1,)" in mismatch(lambda: expect_close(torch.tensor([2.5]), 2.5))
+
+
+def test_a_single_wrong_entry_is_enough():
+    wanted = numbers(50, 50, seed=2)
+    actual = wanted.clone()
+    actual[31, 7] += 1e-2
+    assert "1 of 2500 entries differ; the first is [31, 7]" in mismatch(
+        lambda: expect_close(actual, wanted)
+    )
+    actual[31, 7] = float("nan")
+    assert "the first is [31, 7]: nan" in mismatch(lambda: expect_close(actual, wanted))
+
+
+def test_tolerance_follows_the_dtype():
+    expect_close(torch.tensor([1.0 + 1e-6]), torch.tensor([1.0]))
+    one = torch.tensor([1.0], dtype=torch.float64)
+    mismatch(lambda: expect_close(one + 1e-6, one))
+    expect_close(one + 1e-3, one, rtol=1e-2)
+
+
+def test_expect_equal_compares_type_and_value():
+    expect_equal(torch.Size([2, 3]), (2, 3))
+    expect_equal(torch.tensor(3), 3)
+    for actual, expected in ((True, 1), (1.0, 1), ("a", "b"), ([1], (1,))):
+        mismatch(lambda a=actual, e=expected: expect_equal(a, e))
+
+
+def run_in(namespace: dict, body: str) -> None:
+    """Define and run a public check of `half` in a namespace, as a notebook cell does."""
+    namespace |= {"check": check, "expect_close": expect_close, "torch": torch}
+    source = f'@check("half", points=2, hint="Divide by two.")\ndef halves(half):\n{body}'
+    exec(source, namespace)
+
+
+def test_a_passed_public_check_says_so(capsys):
+    run_in({"half": lambda x: x / 2}, "    expect_close(half(3.0), 1.5)")
+    assert capsys.readouterr().out == "✓ half: halves (2 of 2 points)\n"
+
+
+@pytest.mark.parametrize(
+    ("half", "kind", "parts"),
+    [
+        (lambda x: x, CheckFailed, ["✗ half: halves (0 of 2 points)", "Hint: Divide by two."]),
+        (lambda x: x // 0, CheckFailed, ["ZeroDivisionError", "Hint: Divide by two."]),
+        (lambda x: sys.exit(), CheckFailed, ["SystemExit"]),
+    ],
+)
+def test_a_failed_public_check_teaches_in_few_lines(half, kind, parts):
+    with pytest.raises(kind) as caught:
+        run_in({"half": half}, "    expect_close(half(3.0), 1.5)")
+    shown = caught.value._render_traceback_()
+    assert all(part in "\n".join(shown) for part in parts)
+    assert len(shown) <= 8
+
+
+def test_an_exercise_that_is_missing_or_a_stub_is_no_failure_of_understanding():
+    def half(x):
+        raise NotImplementedError("half is not written yet.")
+
+    for namespace, text in (({}, "half is not defined."), ({"half": half}, "not written yet.")):
+        with pytest.raises(NotWrittenYet, match=text) as caught:
+            run_in(namespace, "    expect_close(half(3.0), 1.5)")
+        assert "Hint" not in str(caught.value)
+
+
+def test_warnings_and_stderr_do_not_fail_a_check(capsys):
+    def half(x):
+        warnings.warn("harmless", stacklevel=1)
+        print("progress", file=sys.stderr)
+        return x / 2
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run_in({"half": half}, "    expect_close(half(3.0), 1.5)")
+    assert capsys.readouterr().err == ""
+
+
+def test_every_check_starts_from_the_same_seed():
+    drawn = []
+    for _ in range(2):
+        torch.rand(3)
+        assert run_check(lambda draw: drawn.append(draw()), {"draw": lambda: torch.rand(2)}) is None
+    assert torch.equal(*drawn)
+
+
+def test_an_endless_loop_ends():
+    def spin():
+        while True:
+            with contextlib.suppress(Exception):
+                time.sleep(0.01)
+
+    failure = run_check(lambda spin: spin(), {"spin": spin}, seconds=0.2)
+    assert failure.kind == "timeout"
+
+
+def test_limits_nest_and_the_outer_one_waits():
+    with pytest.raises(TimeLimit), time_limit(0.3):
+        with contextlib.suppress(TimeLimit), time_limit(0.4):
+            time.sleep(5)
+        time.sleep(5)
+    time.sleep(0.4)  # nothing is left armed
+
+
+def test_waits_for_swallows_only_what_is_not_written(capsys):
+    with waits_for("half"):
+        raise NotImplementedError
+    with waits_for("half"):
+        half(3)  # noqa: F821
+    assert capsys.readouterr().out.count("This cell waits for half.") == 2
+    with pytest.raises(NameError), waits_for("half"):
+        other(3)  # noqa: F821
+    with pytest.raises(ZeroDivisionError), waits_for("half"):
+        1 / 0  # noqa: B018
+
+
+def test_play_draws_once_without_widgets(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    drawn = []
+    course_helper.play(lambda width: drawn.append(width), width=(3, 1, 9, 1))
+    assert drawn == [3]
+    assert "ipywidgets" in capsys.readouterr().out
+
+
+def test_the_palette_is_told_apart_by_dashes_too():
+    import matplotlib.pyplot as plt
+
+    course_helper.use_course_style()
+    cycle = plt.rcParams["axes.prop_cycle"].by_key()
+    assert len(set(cycle["color"])) == 8
+    assert len({str(dash) for dash in cycle["linestyle"][:7]}) == 7

@@ -1,0 +1,226 @@
+"""Checks judged in this process while the student's objects live in another one."""
+
+import math
+import os
+
+import pytest
+import torch
+
+from autograder import codec
+from autograder.checks import check
+from autograder.judge import judge
+from autograder.remote import Session, StudentGone
+from autograder.student.course_helper import (
+    THIS_PROCESS,
+    StudentRaised,
+    TimeLimit,
+    expect,
+    expect_close,
+    expect_equal,
+    inside,
+    numbers,
+    parameter,
+    plain,
+    student_side,
+)
+
+STUDENT = """
+import os, time
+import torch
+from torch import nn
+
+process = os.getpid
+
+def double(x):
+    return 2 * x
+
+def double_in_place(x):
+    x *= 2
+
+def grow_in_place(x):
+    x.resize_(2, 2).fill_(1)
+
+def fail(x):
+    raise ValueError(f"bad {x}")
+
+def stub():
+    raise NotImplementedError("stub is not written yet.")
+
+def loop():
+    while True:
+        pass
+
+def leave():
+    os._exit(3)
+
+def quit_politely():
+    raise SystemExit
+
+def count_up(n):
+    yield from range(n)
+
+class Line(nn.Module):
+    def __init__(self, inputs):
+        super().__init__()
+        self.linear = nn.Linear(inputs, 1)
+
+    def forward(self, x):
+        return self.linear(x)
+"""
+
+
+@pytest.fixture
+def session():
+    with Session(call_seconds=2.0) as opened:
+        assert opened.execute(STUDENT, 10)
+        token = student_side.set(opened)
+        yield opened
+        student_side.reset(token)
+
+
+VALUES = [
+    None,
+    True,
+    7,
+    -2.5,
+    math.inf,
+    "text with ünicode",
+    [1, (2.0, "x"), {"key": None}],
+    torch.float64,
+    torch.device("cpu"),
+    torch.Size([2, 3]),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_plain_values_cross_unchanged(value):
+    packed = codec.loads(codec.dumps({"v": codec.encode(value, pytest.fail)}))["v"]
+    back = codec.decode(packed, pytest.fail)
+    assert back == value
+    assert type(back) is type(value)
+
+
+@pytest.mark.parametrize("dtype", codec.DTYPES.values(), ids=str)
+@pytest.mark.parametrize("shape", [(), (0, 3), (2, 3), (1, 2, 3)], ids=str)
+def test_tensors_cross_bit_by_bit(dtype, shape):
+    tensor = (10 * numbers(*shape, seed=1)).to(dtype).flip(-1 if shape else ())
+    packed = codec.loads(codec.dumps({"v": codec.encode(tensor, pytest.fail)}))["v"]
+    back = codec.decode(packed, pytest.fail)
+    assert back.dtype == dtype
+    assert back.shape == tensor.shape
+    assert torch.equal(back, tensor)
+
+
+@pytest.mark.parametrize("form", [{}, {"python/object": "os.system"}, {"handle": "0"}, [1]])
+def test_unknown_forms_are_refused(form):
+    with pytest.raises(ValueError, match="no such form"):
+        codec.decode(form, pytest.fail)
+
+
+def test_the_students_code_runs_in_another_process(session):
+    assert session["process"]() != os.getpid()
+
+
+def test_a_call_ships_values(session):
+    x = numbers(2, 3, seed=2)
+    assert torch.equal(session["double"](x), 2 * x)
+    assert session["double"]("ab") == "abab"
+
+
+def test_a_change_in_place_comes_back(session):
+    x = numbers(2, 3, seed=2)
+    original = x.clone()
+    session["double"](x)
+    assert torch.equal(x, original)
+    session["double_in_place"](x)
+    assert torch.equal(x, 2 * original)
+    session["grow_in_place"](x)
+    assert torch.equal(x, torch.ones(2, 2))
+
+
+def test_modules_stay_there_and_work_by_handle(session):
+    model = session["Line"](3)
+    out = model(numbers(4, 3, seed=3))
+    assert tuple(out.shape) == (4, 1)
+    assert plain(out).shape == (4, 1)
+    assert len(list(model.parameters())) == 2
+    assert [name for name, _ in model.named_parameters()] == ["linear.weight", "linear.bias"]
+    (out**2).sum().backward()
+    assert model.linear.weight.grad.shape == (1, 3)
+    optimizer = inside("torch.optim.SGD")(model.parameters(), lr=0.1)
+    before = plain(model.linear.weight)
+    optimizer.step()
+    assert not torch.equal(plain(model.linear.weight), before)
+    model.eval()
+    assert model.training is False
+
+
+def test_parameters_record_gradients_there(session):
+    w = parameter([1.0, 2.0])
+    ((3 * w).sum() - w[0] / 2).backward()
+    assert w.grad.tolist() == [2.5, 3.0]
+
+
+def test_generators_are_iterated_there(session):
+    assert list(session["count_up"](3)) == [0, 1, 2]
+
+
+def test_an_exception_says_where(session):
+    with pytest.raises(StudentRaised) as caught:
+        session["fail"](3)
+    failure = caught.value.failure
+    assert failure.error == "ValueError"
+    assert "ValueError: bad 3" in failure.text
+    assert 'raise ValueError(f"bad {x}")' in failure.text
+
+
+def test_a_stub_an_exit_and_a_loop_end_the_call_alone(session):
+    with pytest.raises(NotImplementedError, match="stub is not written yet"):
+        session["stub"]()
+    with pytest.raises(StudentRaised):
+        session["quit_politely"]()
+    with pytest.raises(TimeLimit):
+        session["loop"]()
+    assert session["double"](2) == 4
+
+
+def test_a_dead_process_is_told(session):
+    with pytest.raises(StudentGone):
+        session["leave"]()
+    with pytest.raises(StudentGone):
+        session["double"](2)
+
+
+def test_what_is_not_plain_cannot_be_handed_over(session):
+    with pytest.raises(TypeError, match="inside or parameter"):
+        session["double"](torch.nn.Linear(1, 1))
+
+
+@check("double", points=1, hint="Twice.")
+def doubles(double):
+    x = numbers(2, 3, seed=4)
+    expect_close(double(x), 2 * x)
+
+
+@check("Line", points=1, hint="Two parameters.")
+def has_two_parameters(Line):  # noqa: N803
+    expect_equal(len(list(Line(3).parameters())), 2)
+
+
+@check("double", points=1, hint="Thrice.")
+def triples(double):
+    expect(double(1) == 3, "double(1) is not 3")
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_check_gives_the_same_verdict_in_both_places(session, remote):
+    names = session
+    if not remote:
+        student_side.set(THIS_PROCESS)
+        names = {}
+        exec(STUDENT, names)
+    assert judge(doubles, names).passed
+    assert judge(has_two_parameters, names).passed
+    verdict = judge(triples, names)
+    assert (verdict.passed, verdict.kind) == (False, "mismatch")
+    assert verdict.message == "  double(1) is not 3\nHint: Thrice."
