@@ -1,0 +1,212 @@
+"""Build everything from the masters, first into a temporary place, then swap.
+
+notebooks/          the student copies and their helper module (committed)
+build/nbgrader/     an nbgrader course directory: source/, release/, nbgrader_config.py
+build/otter/        a folder of otter test files and an autograder zip a notebook
+build/solutions/    the solution notebooks with outputs
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from autograder import leaks, nbgrader_course, otter_tests
+from autograder.compose import dumps, solution_notebook, source_notebook, student_notebook
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.master import Master, load_master
+
+SOLUTION_CELL_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a master gives before anything is written to the repository."""
+
+    master: Master
+    source: nbformat.NotebookNode
+    student: nbformat.NotebookNode
+    solution: nbformat.NotebookNode
+
+
+def compose(course: Course, name: str) -> Built:
+    """Parse a master and compose its notebooks in memory.
+
+    Raises:
+        CourseError: the master or its checks are wrong.
+    """
+    master = load_master(course, name)
+    source = source_notebook(course, master)
+    return Built(master, source, student_notebook(source), solution_notebook(course, master))
+
+
+def build(course: Course, names: list[str], say: Callable[[str], None]) -> None:
+    """Build some notebooks.
+
+    Args:
+        course: the course.
+        names: of the notebooks.
+        say: called with a line about each step.
+
+    Raises:
+        CourseError: something is wrong; then nothing in the repository has changed.
+    """
+    course.build.mkdir(exist_ok=True)
+    stamps = Stamps(course.build / "stamps.json")
+    with tempfile.TemporaryDirectory(dir=course.build, prefix="building-") as folder:
+        new = Path(folder)
+        built = [compose(course, name) for name in names]
+        for each in built:
+            _write_notebooks(course, each, new)
+            stamp = fingerprint(course, each)
+            if stamps.differ(each.master.name, stamp) or not _all_there(course, each.master.name):
+                say(f"{each.master.name}: otter tests and zip")
+                otter_tests.write(course, each.master, new / "otter")
+                say(f"{each.master.name}: running the solution")
+                execute_solution(course, each, new / "solutions")
+        leaks.scan(new / "notebooks", [each.master for each in built])
+        _swap_all(new, course)
+    nbgrader_course.write_config(course)
+    for each in built:
+        name = each.master.name
+        stamp = fingerprint(course, each)
+        if stamps.differ(name, stamp) or not nbgrader_course.has_release(course, name):
+            say(f"{name}: nbgrader generate_assignment")
+            nbgrader_course.generate_release(course, name)
+        stamps.store(name, stamp)
+        say(f"{name}: {len(each.master.exercises)} exercises, {len(each.master.checks)} checks")
+
+
+def stale(course: Course) -> list[str]:
+    """Return what in notebooks/ is not what the masters give, a line each.
+
+    Raises:
+        CourseError: a master is wrong, or a student file leaks.
+    """
+    wanted: dict[str, str] = {"course_helper.py": course.helper.read_text(encoding="utf-8")}
+    masters = []
+    for name in course.names:
+        built = compose(course, name)
+        masters.append(built.master)
+        wanted[f"{name}.ipynb"] = dumps(built.student)
+    lines = []
+    for name, text in wanted.items():
+        path = course.notebooks / name
+        if not path.is_file():
+            lines.append(f"notebooks/{name} is missing")
+        elif path.read_text(encoding="utf-8") != text:
+            lines.append(f"notebooks/{name} is not what its source gives")
+    # Files without a dot: a hidden one is some editor's.
+    extra = {p.name for p in course.notebooks.glob("[!.]*") if p.name != "__pycache__"} - set(
+        wanted
+    )
+    lines += [f"notebooks/{name} has no source" for name in sorted(extra)]
+    leaks.scan(course.notebooks, masters)
+    return lines
+
+
+def fingerprint(course: Course, built: Built) -> str:
+    """Return a hash of all that a notebook's build depends on."""
+    digest = hashlib.sha256()
+    for text in (dumps(built.source), dumps(built.solution)):
+        digest.update(text.encode())
+    for path in [
+        *sorted((course.root / "autograder").rglob("*.py")),
+        course.root / "pyproject.toml",
+    ]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class Stamps:
+    """The fingerprints of the last build, to skip the slow steps when nothing changed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.known: dict[str, str] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            self.known = {}
+
+    def differ(self, name: str, stamp: str) -> bool:
+        return self.known.get(name) != stamp
+
+    def store(self, name: str, stamp: str) -> None:
+        self.known[name] = stamp
+        self.path.write_text(json.dumps(self.known, indent=1))
+
+
+def execute_solution(course: Course, built: Built, folder: Path) -> None:
+    """Run the solution notebook in a fresh kernel and write it with its outputs.
+
+    Raises:
+        CourseError: a cell raised.
+    """
+    notebook = nbformat.from_dict(built.solution)
+    with tempfile.TemporaryDirectory(prefix="solution-") as place:
+        shutil.copy(course.helper, place)
+        environment = {**os.environ, "COURSE_DATA": str(course.root / "data")}
+        client = NotebookClient(
+            notebook,
+            timeout=SOLUTION_CELL_SECONDS,
+            kernel_name="python3",
+            resources={"metadata": {"path": place}},
+            skip_cells_with_tag="",
+        )
+        try:
+            client.execute(env=environment)
+        except CellExecutionError as error:
+            last_line = str(error).strip().splitlines()[-1]
+            raise CourseError(
+                f"the solution does not run: {last_line}", built.master.path
+            ) from None
+    folder.mkdir(parents=True, exist_ok=True)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    (folder / f"{built.master.name}.ipynb").write_text(dumps(notebook), encoding="utf-8")
+
+
+def _write_notebooks(course: Course, built: Built, new: Path) -> None:
+    name = built.master.name
+    students = new / "notebooks"
+    source = new / "nbgrader" / "source" / name
+    for folder in (students, source):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(course.helper, folder)
+    (students / f"{name}.ipynb").write_text(dumps(built.student), encoding="utf-8")
+    (source / f"{name}.ipynb").write_text(dumps(built.source), encoding="utf-8")
+
+
+def _all_there(course: Course, name: str) -> bool:
+    return (course.build / "otter" / f"{name}.zip").is_file() and (
+        course.build / "solutions" / f"{name}.ipynb"
+    ).is_file()
+
+
+def _swap_all(new: Path, course: Course) -> None:
+    """Move what was built over what is there; each step is one rename."""
+    for path in (new / "notebooks").iterdir():
+        _swap(path, course.notebooks / path.name)
+    for path in (new / "nbgrader" / "source").iterdir():
+        _swap(path, nbgrader_course.folder(course) / "source" / path.name)
+    for room in ("otter", "solutions"):
+        for path in (new / room).glob("*"):
+            _swap(path, course.build / room / path.name)
+
+
+def _swap(new: Path, old: Path) -> None:
+    old.parent.mkdir(parents=True, exist_ok=True)
+    if new.is_dir() and old.is_dir():
+        old.replace(new.parent / f"{new.name}.old")
+    new.replace(old)

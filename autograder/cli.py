@@ -1,0 +1,133 @@
+"""The `course` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from autograder.course import Course, find_root, load_course
+from autograder.errors import CourseError
+from autograder.processes import find_own_tools
+
+console = Console(highlight=False)
+
+
+class CourseCommand(click.Group):
+    """Reports a CourseError in one line and ends with exit code 2."""
+
+    def invoke(self, context: click.Context):
+        find_own_tools()
+        try:
+            return super().invoke(context)
+        except CourseError as error:
+            click.echo(f"course: {error}", err=True)
+            sys.exit(2)
+
+
+def open_course() -> Course:
+    """Return the course of the working folder."""
+    return load_course(find_root(Path.cwd()))
+
+
+def chosen(course: Course, notebooks: tuple[str, ...]) -> list[str]:
+    """Return the full names of the notebooks asked for, by default all."""
+    return [course.assignment(name).name for name in notebooks] or course.names
+
+
+@click.group(cls=CourseCommand, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Build, prove and grade the notebooks of the course.
+
+    You edit solutions/NN_topic.py (the master: text, solved exercises) and
+    autograder/checks/topic.py (its checks). The rest is built from these.
+
+    \b
+    A working day:
+      course build              notebooks/, build/nbgrader, build/otter, build/solutions
+      course prove              right answers pass, wrong answers fail as documented
+      course grade FOLDER       grade a class with nbgrader
+      course demo               all of it, on a made-up class
+
+    A NOTEBOOK is named 01_pytorch_basics, pytorch_basics or 01.
+    """
+
+
+@main.command()
+@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if notebooks/ is stale.")
+def build(notebooks: tuple[str, ...], check: bool) -> None:
+    """Build the student notebooks and everything that graders need.
+
+    Without NOTEBOOK all are built. Everything is first made in a temporary folder:
+    if a master is wrong, nothing changes. Slow steps (running the solution, the otter
+    zip, nbgrader's release) are skipped for a notebook that has not changed.
+    """
+    from autograder import build as builder
+
+    course = open_course()
+    if check:
+        if notebooks:
+            raise CourseError("--check looks at the whole of notebooks/; give no NOTEBOOK")
+        lines = builder.stale(course)
+        for line in lines:
+            click.echo(line)
+        if lines:
+            click.echo("Run `course build` and commit notebooks/.")
+            sys.exit(1)
+        click.echo("notebooks/ is up to date and shows no solution and no hidden check.")
+        return
+    with console.status("building") as status:
+        builder.build(course, chosen(course, notebooks), lambda line: _step(status, line))
+
+
+def _step(status, line: str) -> None:
+    status.update(line)
+    console.print(f"  {line}")
+
+
+@main.command()
+@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True)
+def prove(notebooks: tuple[str, ...], workers: int) -> None:
+    """Prove the checks against the answers in tests/answers/.
+
+    The master and every right answer must get full points, the untouched notebook
+    none, and each wrong answer must lose exactly the checks it names. Prints the kill
+    matrix and writes it to build/prove/NOTEBOOK.md; exits 1 if anything differs.
+    """
+    from autograder import prove as prover
+
+    course = open_course()
+    good = [prover.prove(course, name, workers, console) for name in chosen(course, notebooks)]
+    sys.exit(0 if all(good) else 1)
+
+
+@main.command()
+@click.argument("submissions", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the results go.")
+@click.option("--notebook", required=True, metavar="NOTEBOOK", help="Which notebook it is.")
+def grade(submissions: Path, out: Path, notebook: str) -> None:
+    """Grade a class with stock nbgrader.
+
+    SUBMISSIONS is a folder with a folder a student, and in each the notebook
+    (STUDENT/01_pytorch_basics.ipynb, or nbgrader's STUDENT/01_pytorch_basics/...).
+    OUT becomes an nbgrader course directory with gradebook.db, autograded/ and
+    feedback/, and gets grades.csv with a row for every check. Run it again and only
+    new or changed submissions are graded; scores entered by hand stay.
+    """
+    from autograder import grade as grader
+
+    course = open_course()
+    name = course.assignment(notebook).name
+    grader.grade(course, name, submissions, out, console)
+
+
+@main.command()
+def demo() -> None:
+    """Build everything, make a sample class, grade it, and show the table."""
+    from autograder import demo as demonstration
+
+    demonstration.run(open_course(), console)

@@ -1,0 +1,142 @@
+"""The repository: where its rooms are, and what course.toml says."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.errors import CourseError
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One notebook of the course: its name, such as 01_pytorch_basics, and when it is due."""
+
+    name: str
+    due: datetime.datetime | None
+
+
+@dataclass(frozen=True)
+class Course:
+    """The course and the folders of its repository.
+
+    Attributes:
+        root: the repository.
+        title, term: shown to students.
+        repository: what Colab clones.
+        assignments: in course order.
+    """
+
+    root: Path
+    title: str
+    term: str
+    repository: str
+    assignments: tuple[Assignment, ...]
+
+    @property
+    def solutions(self) -> Path:
+        return self.root / "solutions"
+
+    @property
+    def notebooks(self) -> Path:
+        return self.root / "notebooks"
+
+    @property
+    def build(self) -> Path:
+        return self.root / "build"
+
+    @property
+    def helper(self) -> Path:
+        return self.root / "autograder" / "student" / "course_helper.py"
+
+    @property
+    def names(self) -> list[str]:
+        return [assignment.name for assignment in self.assignments]
+
+    def assignment(self, name: str) -> Assignment:
+        """Return an assignment; ``01_pytorch_basics``, ``01`` and ``pytorch_basics`` all name it.
+
+        Raises:
+            CourseError: no such notebook.
+        """
+        name = Path(name).name.removesuffix(".ipynb").removesuffix(".py")
+        for assignment in self.assignments:
+            number, _, topic = assignment.name.partition("_")
+            if name in (assignment.name, number, topic):
+                return assignment
+        known = ", ".join(self.names)
+        raise CourseError(f"there is no notebook {name!r}; course.toml lists {known}")
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder from ``start`` upwards that holds course.toml.
+
+    Raises:
+        CourseError: there is none.
+    """
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / "course.toml").is_file():
+            return folder
+    raise CourseError(f"no course.toml in {start} or above; run `course` inside the repository")
+
+
+def load_course(root: Path) -> Course:
+    """Read and check course.toml.
+
+    Raises:
+        CourseError: a key is missing, unknown or of the wrong type.
+    """
+    path = root / "course.toml"
+    text = path.read_text(encoding="utf-8")
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise CourseError(str(error), path, int(line[1]) if line else None) from None
+    for key in ("title", "term", "repository"):
+        if not isinstance(table.get(key), str) or not table[key]:
+            raise CourseError(f'{key} = "..." is missing', path)
+    unknown = set(table) - {"title", "term", "repository", "notebooks"}
+    if unknown:
+        raise CourseError(f"unknown key {sorted(unknown)[0]!r}", path, _line(text, unknown))
+    entries = table.get("notebooks")
+    if not isinstance(entries, list) or not entries:
+        raise CourseError("list at least one notebook under [[notebooks]]", path)
+    assignments = tuple(_assignment(entry, path, text) for entry in entries)
+    names = [assignment.name for assignment in assignments]
+    for name in names:
+        if names.count(name) > 1:
+            raise CourseError(f"{name} is listed twice", path, _line(text, {name}))
+    return Course(root, table["title"], table["term"], table["repository"], assignments)
+
+
+def _assignment(entry: dict, path: Path, text: str) -> Assignment:
+    name = entry.get("name")
+    if not isinstance(name, str) or not re.fullmatch(r"\d\d_[a-z0-9_]+", name):
+        raise CourseError(
+            f"a notebook's name looks like 01_pytorch_basics, not {name!r}",
+            path,
+            _line(text, {name}),
+        )
+    due = entry.get("due")
+    if due is not None and not (isinstance(due, datetime.datetime) and due.tzinfo):
+        raise CourseError(
+            f"due of {name} must be a date and time with an offset, like 2027-02-12T23:59:00Z",
+            path,
+            _line(text, {name}),
+        )
+    unknown = set(entry) - {"name", "due"}
+    if unknown:
+        raise CourseError(f"unknown key {sorted(unknown)[0]!r}", path, _line(text, unknown))
+    return Assignment(name, due)
+
+
+def _line(text: str, words: set) -> int | None:
+    """Return the first line that holds one of the words."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if any(str(word) in line for word in words):
+            return number
+    return None

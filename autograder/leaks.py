@@ -1,0 +1,137 @@
+"""Scan what students get for what they must not see.
+
+A leak is a solution line, a line of a model answer or rubric, or a line, input or
+expected value of a hidden check. A line counts alone if it is long enough to be no
+accident, and two short ones count together; white space does not matter.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.checks import Check
+from autograder.errors import CourseError
+from autograder.master import BEGIN, END, Cell, Master, regions
+
+LONG_LINE = 24
+LONG_ENOUGH_IN_A_PAIR = 8
+LONG_LITERAL = 10
+TEXT_FILES = {".ipynb", ".py", ".md", ".toml", ".yml", ".txt", ".html", ".json"}
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A piece of text that must not appear, and what it is."""
+
+    text: str
+    what: str
+
+
+def scan(folder: Path, masters: list[Master]) -> None:
+    """Scan every text file below a folder.
+
+    Raises:
+        CourseError: one holds a secret; the message says which and where.
+    """
+    secrets = [secret for master in masters for secret in secrets_of(master)]
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.suffix not in TEXT_FILES:
+            continue
+        text = squeeze(visible_text(path))
+        for secret in secrets:
+            if secret.text in text:
+                raise CourseError(f"leak: it shows {secret.what}: {secret.text[:60]!r}", path)
+
+
+def visible_text(path: Path) -> str:
+    """Return all text of a file; of a notebook every string in it, unescaped."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix != ".ipynb":
+        return text
+    return visible_text_of(json.loads(text))
+
+
+def visible_text_of(notebook: dict) -> str:
+    """Return every string in a notebook: sources, outputs, metadata."""
+    return "\n".join(_strings(notebook))
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        if all(isinstance(item, str) for item in value):
+            yield "".join(value)  # nbformat keeps a cell's text as a list of lines
+        else:
+            for item in value:
+                yield from _strings(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _strings(item)
+
+
+def squeeze(text: str) -> str:
+    """Return a text without white space."""
+    return re.sub(r"\s+", "", text)
+
+
+def secrets_of(master: Master) -> list[Secret]:
+    """Return the secrets of a notebook."""
+    secrets: list[Secret] = []
+    for cell in master.cells:
+        secrets += _secrets_of_cell(cell)
+    # Hidden checks call what public ones call, in the same words: that is no secret.
+    public = squeeze("\n".join(check.source for check in master.checks if not check.hidden))
+    for check in master.checks:
+        if check.hidden:
+            secrets += [s for s in _secrets_of_check(check) if s.text not in public]
+    return secrets
+
+
+def _secrets_of_cell(cell: Cell) -> Iterator[Secret]:
+    what = "a solution line" if cell.is_code else "a line of a model answer or rubric"
+    lines = cell.source.splitlines()
+    for first, last in regions(cell.source, BEGIN, END):
+        yield from _secret_lines(
+            lines[first + 1 : last], f"{what} of {cell.exercise or cell.written}"
+        )
+
+
+def _secret_lines(lines: list[str], what: str) -> Iterator[Secret]:
+    squeezed = [squeeze(line) for line in lines if squeeze(line)]
+    for line in squeezed:
+        if len(line) >= LONG_LINE:
+            yield Secret(line, what)
+    for one, two in itertools.pairwise(squeezed):
+        if min(len(one), len(two)) >= LONG_ENOUGH_IN_A_PAIR:
+            yield Secret(one + two, what)
+
+
+def _secrets_of_check(check: Check) -> Iterator[Secret]:
+    source = textwrap.dedent(inspect.getsource(check.function))
+    function = ast.parse(source).body[0]
+    what = f"a line of the hidden check {check.name}"
+    yield Secret(check.name, what)
+    first = function.body[0].lineno - 1
+    yield from _secret_lines(source.splitlines()[first:], what)
+    yield Secret(squeeze(check.hint), f"the hint of the hidden check {check.name}")
+    yield from _secret_values(function, check)
+
+
+def _secret_values(function: ast.AST, check: Check) -> Iterator[Secret]:
+    """Yield the inputs (calls with a seed) and longer literals of a check."""
+    for node in ast.walk(function):
+        seeded = isinstance(node, ast.Call) and any(k.arg == "seed" for k in node.keywords)
+        if seeded or isinstance(node, ast.List):
+            text = squeeze(ast.unparse(node))
+            if len(text) >= LONG_LITERAL:
+                yield Secret(text, f"an input or value of the hidden check {check.name}")

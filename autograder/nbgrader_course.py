@@ -1,0 +1,61 @@
+"""The nbgrader course directory: its configuration and its release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from autograder import processes
+from autograder.course import Course
+
+CELL_SECONDS = 60
+CONFIG = '''\
+"""Configuration of nbgrader. Built by `course build`; edit nbgrader_config_local.py instead."""
+
+from pathlib import Path
+
+from autograder.compose import student_preprocessors
+
+c = get_config()  # noqa: F821
+c.CourseDirectory.course_id = {course_id!r}
+c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+c.GenerateAssignment.preprocessors = student_preprocessors()
+# A check has its own limit of 10 s; this one is for the student's cells.
+c.Execute.timeout = {seconds}
+c.OverwriteCells.add_missing_cells = True
+
+local = Path(__file__).with_name("nbgrader_config_local.py")
+if local.is_file():
+    exec(local.read_text(encoding="utf-8"))
+'''
+
+
+def folder(course: Course) -> Path:
+    """Return the course directory that `course build` keeps."""
+    return course.build / "nbgrader"
+
+
+def write_config(course: Course, place: Path | None = None) -> None:
+    """Write nbgrader_config.py into a course directory, by default the built one."""
+    place = place or folder(course)
+    place.mkdir(parents=True, exist_ok=True)
+    course_id = "".join(letter if letter.isalnum() else "_" for letter in course.title.lower())
+    text = CONFIG.format(course_id=course_id, seconds=CELL_SECONDS)
+    (place / "nbgrader_config.py").write_text(text, encoding="utf-8")
+
+
+def has_release(course: Course, name: str) -> bool:
+    """Tell whether the release of a notebook is there."""
+    return (folder(course) / "release" / name / f"{name}.ipynb").is_file()
+
+
+def generate_release(course: Course, name: str, place: Path | None = None) -> None:
+    """Run ``nbgrader generate_assignment``: the release, and the checks in the gradebook.
+
+    Raises:
+        CourseError: nbgrader refused, for instance to change a graded assignment.
+    """
+    processes.run_module(
+        ["nbgrader", "generate_assignment", name, "--force"],
+        place or folder(course),
+        f"nbgrader generate_assignment {name}",
+    )

@@ -1,0 +1,39 @@
+"""An otter plugin: cells get a time limit, and checks run where they stand.
+
+Stock otter has neither. Without a limit an endless loop hangs the grading; and it
+runs all checks at the end, so that a name used again later breaks an earlier check,
+which nbgrader would have passed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+from otter.plugins import AbstractOtterPlugin
+
+CELL_SECONDS = 60
+
+
+class CourseRules(AbstractOtterPlugin):
+    """Prepare a submission; ``plugin_config`` maps a check's id to its exercise."""
+
+    def before_execution(self, submission: NotebookNode) -> NotebookNode:
+        """Limit every cell's time and name the tests to run after an exercise's last check."""
+        exercises: dict[str, str] = self.plugin_config["exercises"]
+        last_cells = {
+            exercises[cell.metadata["nbgrader"]["grade_id"]]: cell
+            for cell in submission.cells
+            if cell.metadata.get("nbgrader", {}).get("grade_id") in exercises
+        }
+        for exercise, cell in last_cells.items():
+            cell.metadata["otter"] = {"tests": [exercise]}
+        package_folder = str(Path(__file__).resolve().parent.parent)
+        first = new_code_cell(
+            f"import sys\nsys.path.insert(0, {package_folder!r})\n"
+            "from autograder.limits import limit_cells\n"
+            f"limit_cells({CELL_SECONDS})"
+        )
+        submission.cells.insert(0, first)
+        return submission

@@ -1,0 +1,96 @@
+"""Otter's side of a notebook: its test files and, by ``otter generate``, its zip."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+from autograder import processes
+from autograder.course import Course
+from autograder.master import Master
+
+PLUGIN = "autograder.otter_plugin.CourseRules"
+# What a grading image needs of this package: no master, no other notebook's checks.
+CARRIED = (
+    "autograder/__init__.py",
+    "autograder/checks/__init__.py",
+    "autograder/judge.py",
+    "autograder/limits.py",
+    "autograder/otter_plugin.py",
+    "autograder/stock.py",
+    "autograder/student/__init__.py",
+    "autograder/student/course_helper.py",
+)
+HEADER = '''\
+"""Checks of {exercise}, for otter-grader. Built by `course build`; do not edit."""
+
+from otter.test_files import test_case
+
+from autograder.stock import judge_here
+
+OK_FORMAT = False
+name = "{exercise}"
+'''
+CASE = """
+
+@test_case(name="{key}", points={points}, hidden={hidden})
+def case_{number}(env):
+    judge_here("{notebook}", "{key}", env)
+"""
+
+
+def test_file(master: Master, exercise: str) -> str:
+    """Return otter's exception-style test file of one exercise; it names the checks."""
+    text = HEADER.format(exercise=exercise)
+    for number, (key, check) in enumerate(master.checks_of(exercise).items(), 1):
+        text += CASE.format(
+            key=key,
+            points=f"{check.points:g}",
+            hidden=check.hidden,
+            number=number,
+            notebook=master.name,
+        )
+    return text
+
+
+def write(course: Course, master: Master, folder: Path) -> None:
+    """Write ``NAME/tests/*.py`` and ``NAME.zip``, which carries all that grading needs.
+
+    Raises:
+        CourseError: ``otter generate`` failed.
+    """
+    tests = folder / master.name / "tests"
+    tests.mkdir(parents=True, exist_ok=True)
+    for exercise in master.exercises:
+        (tests / f"{exercise}.py").write_text(test_file(master, exercise), encoding="utf-8")
+    archive = folder / f"{master.name}.zip"
+    with tempfile.TemporaryDirectory(prefix="otter-") as place:
+        _generate(course, master, tests, archive, Path(place))
+    # Beside run_otter.py, where both otter and the student's kernel import it from.
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as zipped:
+        for name in (*CARRIED, f"autograder/checks/{master.name.partition('_')[2]}.py"):
+            zipped.write(course.root / name, name)
+
+
+def _generate(course: Course, master: Master, tests: Path, archive: Path, place: Path) -> None:
+    """Run ``otter generate`` in a folder that holds what goes into the zip."""
+    shutil.copy(course.helper, place)
+    shutil.copytree(course.root / "data", place / "data", ignore=shutil.ignore_patterns("MNIST"))
+    exercises = {key: check.exercise for key, check in master.checks_by_id.items()}
+    config = {
+        "plugins": [{PLUGIN: {"exercises": exercises}}],
+        "show_hidden": False,
+        "show_stdout": False,
+    }
+    (place / "otter_config.json").write_text(json.dumps(config, indent=1))
+    processes.run_module(
+        [
+            *("otter", "generate", "-t", str(tests), "-o", str(archive.resolve())),
+            *("-e", str(course.root / "environment.yml"), "course_helper.py", "data"),
+        ],
+        place,
+        f"otter generate for {master.name}",
+    )

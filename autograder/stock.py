@@ -1,0 +1,40 @@
+"""Run checks inside the student's kernel, for the stock graders nbgrader and otter.
+
+Here student code and checks share a process, so a hostile submission can win
+points; honest ones get the same score as from every other grader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+
+from autograder.checks import Check, load_checks, number_checks
+from autograder.judge import judge
+from autograder.student.course_helper import CheckFailed
+
+
+@functools.cache
+def checks_by_id(notebook: str) -> dict[str, Check]:
+    """Return a notebook's checks by id."""
+    return number_checks(load_checks(notebook))
+
+
+def judge_here(notebook: str, key: str, names: dict) -> None:
+    """Judge one check on the objects in a namespace.
+
+    What the student's code prints is dropped: it could show the check's inputs.
+
+    Args:
+        notebook: such as 01_pytorch_basics.
+        key: the check's id.
+        names: the student's namespace.
+
+    Raises:
+        CheckFailed: the check failed; the message may be shown to the student.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        verdict = judge(checks_by_id(notebook)[key], names)
+    if not verdict.passed:
+        raise CheckFailed(verdict.message) from None

@@ -1,0 +1,108 @@
+"""Fixtures: the real course, and a small one in a temporary folder to break."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder import checks
+from autograder.build import Built, compose
+from autograder.course import Course, load_course
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MINI_MASTER = '''\
+# %% [markdown]
+# # A small notebook
+
+# %%
+from course_helper import waits_for
+
+# %% exercise="double"
+def double(x):
+    """Return twice x."""
+    ### BEGIN SOLUTION
+    result_of_doubling = x + x
+    return result_of_doubling
+    ### END SOLUTION
+
+
+# %%
+with waits_for("double"):
+    print(double(4))
+
+# %% [markdown] written="why" points=2
+# ### BEGIN SOLUTION
+# The model answer mentions linearity of doubling.
+#
+# ### BEGIN RUBRIC
+# Two points for the word linearity in the answer.
+# ### END RUBRIC
+# ### END SOLUTION
+'''
+
+MINI_CHECKS = '''\
+"""Checks of the small notebook."""
+
+from autograder.checks import check
+from autograder.student.course_helper import expect_equal
+
+
+@check("double", points=1, hint="Twice means x + x.")
+def doubles_two(double):
+    """Twice 2 is 4."""
+    expect_equal(double(2), 4)
+
+
+@check("double", points=2, hidden=True, hint="Does the answer depend on x at all?")
+def doubles_a_negative_number(double):
+    """Twice -21 is -42."""
+    expect_equal(double(-21), -42)
+'''
+
+COURSE_TOML = """\
+title = "A small course"
+term = "Test"
+repository = "https://example.org/course.git"
+
+[[notebooks]]
+name = "01_mini"
+due = 2030-01-31T12:00:00Z
+"""
+
+
+@pytest.fixture(scope="session")
+def course() -> Course:
+    """The course of this repository."""
+    return load_course(ROOT)
+
+
+@pytest.fixture(scope="session")
+def built(course: Course) -> dict[str, Built]:
+    """The notebooks of the course, composed in memory, by name."""
+    return {name: compose(course, name) for name in course.names}
+
+
+@pytest.fixture
+def mini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The root of a small course, with the working folder in it."""
+    root = tmp_path / "mini"
+    for folder in ("solutions", "notebooks", "data", "mini_checks"):
+        (root / folder).mkdir(parents=True)
+    (root / "course.toml").write_text(COURSE_TOML)
+    (root / "solutions" / "01_mini.py").write_text(MINI_MASTER)
+    (root / "mini_checks" / "mini.py").write_text(MINI_CHECKS)
+    # Kernels import this copy of the package, which has the checks of the small notebook.
+    shutil.copytree(ROOT / "autograder", root / "autograder")
+    monkeypatch.setenv("PYTHONPATH", str(root))
+    shutil.copy(root / "mini_checks" / "mini.py", root / "autograder" / "checks")
+    for name in ("pyproject.toml", "environment.yml"):
+        shutil.copy(ROOT / name, root)
+    monkeypatch.setattr(checks, "__path__", [str(root / "mini_checks")])
+    monkeypatch.delitem(sys.modules, "autograder.checks.mini", raising=False)
+    monkeypatch.chdir(root)
+    yield root
+    sys.modules.pop("autograder.checks.mini", None)
