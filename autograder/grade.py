@@ -1,0 +1,282 @@
+"""Grade a class with stock nbgrader, in a course directory of its own."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from traitlets.config import PyFileConfigLoader
+
+from autograder import nbgrader_course
+from autograder.compose import dumps, source_notebook
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.master import Master, load_master
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of grades.csv: what a student got for one check or written answer.
+
+    Attributes:
+        status: "passed", "failed", "needs grading" (a written answer), "graded" (by
+            hand) or "broken" (the whole submission could not be graded).
+        message: what the student is told.
+    """
+
+    student: str
+    notebook: str
+    exercise: str
+    check: str
+    points: float
+    maximum: float
+    status: str
+    message: str
+
+
+def grade(course: Course, name: str, submissions: Path, out: Path, console: Console) -> list[Row]:
+    """Grade every submission and write the results.
+
+    Args:
+        course: the course.
+        name: of the notebook.
+        submissions: a folder with a folder a student.
+        out: the results; becomes an nbgrader course directory.
+        console: for progress and the table.
+
+    Returns:
+        the rows of grades.csv.
+
+    Raises:
+        CourseError: there is nothing to grade, or ``out`` cannot be used.
+    """
+    master = load_master(course, name)
+    found = find_submissions(submissions, name)
+    prepare(course, master, out)
+    graded = Ledger(out / "graded.json")
+    api = open_api(out)
+    broken: dict[str, str] = {}
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        for student, path in progress.track(found.items(), description=f"grading {name}"):
+            try:
+                grade_one(api, master, student, path, out, graded)
+            except CourseError as error:
+                broken[student] = error.message
+    rows = list(read_rows(master, out, list(found), broken))
+    write_csv(rows, out / "grades.csv")
+    console.print(score_table(master, rows))
+    for student, reason in broken.items():
+        console.print(f"[red]{student} could not be graded:[/red] {reason}")
+    console.print(f"grades:    {shown(out / 'grades.csv')}")
+    console.print(f"feedback:  {shown(out / 'feedback')}/STUDENT/{name}/{name}.html")
+    return rows
+
+
+def shown(path: Path) -> str:
+    """Return a path as one would type it in the working folder."""
+    return os.path.relpath(path)
+
+
+def find_submissions(folder: Path, name: str) -> dict[str, Path]:
+    """Return the notebook of every student, by student.
+
+    Raises:
+        CourseError: the folder is missing or holds no such notebook.
+    """
+    if not folder.is_dir():
+        raise CourseError("there is no such folder of submissions", folder)
+    found = {}
+    for student in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for path in (student / f"{name}.ipynb", student / name / f"{name}.ipynb"):
+            if path.is_file():
+                found[student.name] = path
+                break
+    if not found:
+        raise CourseError(f"no STUDENT/{name}.ipynb in this folder", folder)
+    return found
+
+
+def prepare(course: Course, master: Master, out: Path) -> None:
+    """Make ``out`` an nbgrader course directory that knows the assignment.
+
+    Raises:
+        CourseError: nbgrader refuses, because a graded assignment has changed.
+    """
+    name = master.name
+    source = out / "source" / name
+    source.mkdir(parents=True, exist_ok=True)
+    nbgrader_course.write_config(course, out)
+    text = dumps(source_notebook(course, master))
+    path = source / f"{name}.ipynb"
+    shutil.copy(course.helper, source)
+    release = out / "release" / name / f"{name}.ipynb"
+    if release.is_file() and path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    path.write_text(text, encoding="utf-8")
+    nbgrader_course.generate_release(course, name, out)
+
+
+def open_api(out: Path) -> NbGraderAPI:
+    """Return nbgrader's Python interface to a course directory."""
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(out.resolve())).load_config()
+    for noisy in ("nbgrader", "traitlets"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    return NbGraderAPI(CourseDirectory(config=config), config=config)
+
+
+class Ledger:
+    """What has been graded: by student, the hash of the submission and of the checks."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.hashes: dict[str, str] = json.loads(path.read_text()) if path.is_file() else {}
+
+    def holds(self, student: str, digest: str) -> bool:
+        return self.hashes.get(student) == digest
+
+    def store(self, student: str, digest: str) -> None:
+        self.hashes[student] = digest
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps(self.hashes, indent=1))
+        new.replace(self.path)
+
+
+def grade_one(
+    api: NbGraderAPI, master: Master, student: str, path: Path, out: Path, graded: Ledger
+) -> None:
+    """Grade one submission and write its feedback, unless that is done already.
+
+    Raises:
+        CourseError: the file is no notebook, or nbgrader could not grade it.
+    """
+    name = master.name
+    data = path.read_bytes()
+    release = out / "release" / name / f"{name}.ipynb"
+    checks = [inspect_text(check) for check in master.checks]
+    digest = hashlib.sha256(data + release.read_bytes() + "".join(checks).encode()).hexdigest()
+    feedback = out / "feedback" / student / name / f"{name}.html"
+    if graded.holds(student, digest) and feedback.is_file():
+        return
+    try:
+        nbformat.validate(nbformat.reads(data.decode("utf-8"), as_version=4))
+    except Exception as error:  # whatever a broken file makes nbformat raise
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise CourseError(f"not a notebook: {reason[0][:200]}") from None
+    place = out / "submitted" / student / name
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{name}.ipynb").write_bytes(data)
+    result = api.autograde(name, student, force=True)
+    if not result["success"]:
+        raise CourseError(f"nbgrader: {_last_line(result)}")
+    result = api.generate_feedback(name, student, force=True)
+    if not result["success"]:
+        raise CourseError(f"nbgrader's feedback: {_last_line(result)}")
+    graded.store(student, digest)
+
+
+def inspect_text(check) -> str:
+    """Return all of a check that grading depends on."""
+    return f"{check.source}{check.points}{check.hint}{check.hidden}"
+
+
+def _last_line(result: dict) -> str:
+    text = (result.get("error") or "").strip() or (result.get("log") or "").strip()
+    return text.splitlines()[-1][:300] if text else "it gave no reason"
+
+
+def read_rows(
+    master: Master, out: Path, students: list[str], broken: dict[str, str]
+) -> Iterator[Row]:
+    """Yield the rows of all students from nbgrader's gradebook and autograded notebooks."""
+    name = master.name
+    checks = master.checks_by_id
+    maxima = {key: check.points for key, check in checks.items()} | master.written
+    with Gradebook(f"sqlite:///{out.resolve() / 'gradebook.db'}") as gradebook:
+        for student in students:
+            if student in broken:
+                for key, maximum in maxima.items():
+                    exercise, check = _names(checks, key)
+                    yield Row(student, name, exercise, check, 0, maximum, "broken", broken[student])
+                continue
+            messages = read_messages(out / "autograded" / student / name / f"{name}.ipynb")
+            grades = gradebook.find_submission_notebook(name, name, student).grades
+            by_key = {each.name: each for each in grades}
+            for key, maximum in maxima.items():
+                exercise, check = _names(checks, key)
+                each = by_key[key]
+                status = "passed" if each.score == maximum else "failed"
+                if key in master.written:
+                    status = "needs grading" if each.needs_manual_grade else "graded"
+                message = messages.get(key, "")
+                yield Row(student, name, exercise, check, each.score, maximum, status, message)
+
+
+def _names(checks: dict, key: str) -> tuple[str, str]:
+    return (checks[key].exercise, checks[key].name) if key in checks else (key, "written answer")
+
+
+def read_messages(path: Path) -> dict[str, str]:
+    """Return what failed check cells of an autograded notebook say, by check id."""
+    messages = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        key = cell.metadata.get("nbgrader", {}).get("grade_id")
+        for output in cell.get("outputs", []):
+            if key and output.output_type == "error":
+                messages[key] = str(output.evalue or output.ename)
+    return messages
+
+
+def write_csv(rows: list[Row], path: Path) -> None:
+    """Write the rows; the file is replaced in one step."""
+    new = path.with_suffix(".new")
+    with new.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(Row.__annotations__))
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+    new.replace(path)
+
+
+def score_table(master: Master, rows: list[Row]) -> Table:
+    """Return the table of students by exercise, with totals of the checks."""
+    table = Table(title=f"{master.name}: points by exercise (written answers apart)")
+    table.add_column("student")
+    maxima = {e: sum(c.points for c in master.checks_of(e).values()) for e in master.exercises}
+    for exercise, maximum in maxima.items():
+        table.add_column(f"{exercise}\n/ {maximum:g}", justify="right", overflow="fold")
+    table.add_column(f"total\n/ {master.points:g}", justify="right")
+    table.add_column("%", justify="right")
+    for student in dict.fromkeys(row.student for row in rows):
+        mine = [row for row in rows if row.student == student and row.exercise in maxima]
+        scores = [sum(row.points for row in mine if row.exercise == e) for e in maxima]
+        total = sum(scores)
+        cells = [f"{score:g}" for score in (*scores, total)]
+        table.add_row(student, *cells, f"{100 * total / master.points:.0f}")
+    return table

@@ -1,0 +1,119 @@
+"""nbgrader's own converter gives the committed student copies; feedback keeps secrets."""
+
+import csv
+import re
+
+import pytest
+from nbgrader.api import Gradebook
+from rich.console import Console
+
+from autograder import nbgrader_course
+from autograder.compose import dumps, source_notebook
+from autograder.course import load_course
+from autograder.grade import grade
+from autograder.master import load_master
+from autograder.processes import find_own_tools
+from autograder.runner import with_answers
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+NAMES = load_course(ROOT).names
+
+
+@pytest.fixture(autouse=True)
+def _own_tools():
+    find_own_tools()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_release_is_the_committed_copy(course, built, name, tmp_path):
+    nbgrader_course.write_config(course, tmp_path)
+    source = tmp_path / "source" / name
+    source.mkdir(parents=True)
+    (source / f"{name}.ipynb").write_text(dumps(built[name].source), encoding="utf-8")
+    nbgrader_course.generate_release(course, name, tmp_path)
+    release = (tmp_path / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert release == (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def graded_mini(mini):
+    """Three students of the small course, graded: right, wrong, and no notebook at all."""
+    course = load_course(mini)
+    master = load_master(course, "01_mini")
+    from autograder.compose import student_notebook
+
+    student = student_notebook(source_notebook(course, master))
+    spy = "def double(x):\n    print('SPY', x)\n    raise ValueError(f'SPY {x}')"
+    answers = {
+        "right": {"double": "def double(x):\n    return x + x", "why": "Because."},
+        "wrong": {"double": "def double(x):\n    return 4"},
+        "spying": {"double": spy},
+    }
+    for name, answer in answers.items():
+        place = mini / "class" / name
+        place.mkdir(parents=True)
+        (place / "01_mini.ipynb").write_text(dumps(with_answers(student, answer)))
+    (mini / "class" / "garbled").mkdir()
+    (mini / "class" / "garbled" / "01_mini.ipynb").write_text('{"cells": [')
+    console = Console(record=True, width=120)
+    rows = grade(course, "01_mini", mini / "class", mini / "out", console)
+    return course, mini, rows, console.export_text()
+
+
+def scores(rows):
+    return {(row.student, row.check): (row.points, row.status) for row in rows}
+
+
+def test_grades_csv_feedback_and_broken_submissions(graded_mini):
+    _, mini, rows, shown = graded_mini
+    hidden, public, written = "doubles_a_negative_number", "doubles_two", "written answer"
+    given = scores(rows)
+    assert given["right", public] == (1, "passed") and given["right", hidden] == (2, "passed")
+    assert given["right", written] == (0, "needs grading")
+    assert given["wrong", public] == (1, "passed") and given["wrong", hidden] == (0, "failed")
+    assert given["wrong", written] == (0, "graded")
+    assert given["spying", hidden] == (0, "failed")
+    assert given["garbled", hidden] == (0, "broken")
+    with (mini / "out" / "grades.csv").open(newline="", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert list(table[0]) == [
+        *("student", "notebook", "exercise", "check"),
+        *("points", "maximum", "status", "message"),
+    ]
+    assert len(table) == 4 * 3
+    messages = {(row["student"], row["check"]): row["message"] for row in table}
+    assert messages["wrong", hidden] == "Hint: Does the answer depend on x at all?"
+    assert "not a notebook" in messages["garbled", hidden]
+    assert "garbled could not be graded: not a notebook" in shown
+
+
+def test_feedback_shows_hints_but_no_hidden_source_input_or_value(graded_mini):
+    _, mini, _, _ = graded_mini
+    for student in ("right", "wrong", "spying"):
+        path = mini / "out" / "feedback" / student / "01_mini" / "01_mini.html"
+        page = re.sub(r"(?s)<(style|script).*?</\1>", "", path.read_text(encoding="utf-8"))
+        text = re.sub(r"<[^>]+>", "", page)
+        for secret in ("-21", "-42", "doubles_a_negative_number", "expect_equal(double(-"):
+            assert secret not in text
+        assert ("Does the answer depend on x at all?" in text) == (student != "right")
+    assert "double raised ValueError." in text
+
+
+def test_grading_again_grades_only_what_changed_and_keeps_hand_given_points(graded_mini):
+    course, mini, rows, _ = graded_mini
+    with Gradebook(f"sqlite:///{mini / 'out' / 'gradebook.db'}") as gradebook:
+        grade_of_answer = gradebook.find_grade("why", "01_mini", "01_mini", "right")
+        grade_of_answer.manual_score = 1.5
+        grade_of_answer.needs_manual_grade = False
+        gradebook.db.commit()
+    stamps = {p: p.stat().st_mtime_ns for p in (mini / "out" / "autograded").rglob("*.ipynb")}
+    path = mini / "class" / "wrong" / "01_mini.ipynb"
+    path.write_text(path.read_text().replace("return 4", "return 2 * x"))
+    again = grade(course, "01_mini", mini / "class", mini / "out", Console(quiet=True))
+    changed = {p.parent.parent.name for p, stamp in stamps.items() if p.stat().st_mtime_ns != stamp}
+    assert changed == {"wrong"}
+    given = scores(again)
+    assert given["right", "written answer"] == (1.5, "graded")
+    assert given["wrong", "doubles_a_negative_number"] == (2, "passed")
+    assert len(again) == len(rows)
