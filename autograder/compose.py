@@ -140,10 +140,14 @@ def _source_cell(cell: Cell) -> NotebookNode:
 
 def _check_cells(master: Master, exercise: str) -> list[NotebookNode]:
     cells = []
-    for key, check in master.checks_of(exercise).items():
-        text = (
-            hidden_cell_text(master.name, key, check) if check.hidden else public_cell_text(check)
-        )
+    checks = master.checks_of(exercise)
+    hidden = [key for key, check in checks.items() if check.hidden]
+    for key, check in checks.items():
+        if check.hidden:
+            number = f"{hidden.index(key) + 1} of {len(hidden)}"
+            text = hidden_cell_text(master.name, key, check, number)
+        else:
+            text = public_cell_text(check)
         metadata = {"nbgrader": _nbgrader(key, points=check.points)}
         cells.append(new_code_cell(text, metadata=metadata))
     return cells
@@ -158,14 +162,14 @@ def public_cell_text(check: Check) -> str:
     )
 
 
-def hidden_cell_text(notebook: str, key: str, check: Check) -> str:
+def hidden_cell_text(notebook: str, key: str, check: Check, number: str) -> str:
     """Return the cell of a hidden check; nbgrader cuts its region from the student copy.
 
     The region names the check and does not hold it, because nbgrader's feedback
     shows the region.
     """
     return (
-        f"# Hidden check of {check.exercise} ({_points(check)}). "
+        f"# Hidden check {number} of {check.exercise} ({_points(check)}). "
         "It runs when your notebook is graded.\n"
         "### BEGIN HIDDEN TESTS\n"
         "from autograder.stock import judge_here\n\n"

@@ -1,7 +1,9 @@
 """Imports what a student's notebook uses, so that forked processes have it already."""
 
 import matplotlib
+import matplotlib.pyplot
 import torch
+import torch._dynamo  # what the first optimiser imports, in 6 s
 import torchvision
 from IPython.core import interactiveshell
 

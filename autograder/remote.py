@@ -35,7 +35,9 @@ GRACE_SECONDS = 5.0
 def preload() -> None:
     """Let the fork server, if this system has one, import the slow libraries."""
     if START_METHOD == "forkserver":
-        multiprocessing.set_forkserver_preload(["autograder.agent", "autograder.preload"])
+        # The command's module is among them because every child imports its main script.
+        modules = ["autograder.agent", "autograder.cli", "autograder.preload"]
+        multiprocessing.set_forkserver_preload(modules)
 
 
 class StudentGone(Exception):

@@ -87,7 +87,7 @@ def test_public_checks_are_locked_cells_and_hidden_ones_are_not_there(built, nam
         assert cell.metadata.editable is False and cell.metadata.deletable is False
         assert cell.metadata.nbgrader.points == check.points
         if check.hidden:
-            assert cell.source.count("\n") == 0 and cell.source.startswith("# Hidden check of ")
+            assert cell.source.count("\n") == 0 and cell.source.startswith("# Hidden check ")
         else:
             assert check.source.strip() in cell.source
             assert len(cell.source.splitlines()) <= 40
