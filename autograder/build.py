@@ -28,6 +28,8 @@ from autograder.errors import CourseError
 from autograder.master import Master, load_master
 
 SOLUTION_CELL_SECONDS = 300
+# The kernel's own log goes to the terminal; its warnings are not about the notebook.
+QUIET_KERNEL = ["--IPKernelApp.log_level=CRITICAL"]
 
 
 @dataclass(frozen=True)
@@ -156,13 +158,20 @@ def execute_solution(course: Course, built: Built, folder: Path) -> None:
     notebook = nbformat.from_dict(built.solution)
     with tempfile.TemporaryDirectory(prefix="solution-") as place:
         shutil.copy(course.helper, place)
-        environment = {**os.environ, "COURSE_DATA": str(course.root / "data")}
+        environment = {
+            **os.environ,
+            "COURSE_DATA": str(course.root / "data"),
+            # A page has no kernel to answer sliders. And nbclient 0.11 with ipykernel 7
+            # now and then waits for ever for a cell that shows a widget.
+            "COURSE_STATIC_FIGURES": "1",
+        }
         client = NotebookClient(
             notebook,
             timeout=SOLUTION_CELL_SECONDS,
             kernel_name="python3",
             resources={"metadata": {"path": place}},
             skip_cells_with_tag="",
+            extra_arguments=QUIET_KERNEL,
         )
         try:
             client.execute(env=environment)

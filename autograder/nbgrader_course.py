@@ -21,6 +21,7 @@ c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 c.GenerateAssignment.preprocessors = student_preprocessors()
 # A check has its own limit of 10 s; this one is for the student's cells.
 c.Execute.timeout = {seconds}
+c.Execute.extra_arguments = ["--IPKernelApp.log_level=CRITICAL"]
 c.OverwriteCells.add_missing_cells = True
 
 local = Path(__file__).with_name("nbgrader_config_local.py")

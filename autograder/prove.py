@@ -90,20 +90,21 @@ def problems(master: Master, case: Case, verdicts: dict[str, Verdict]) -> list[s
     return lines
 
 
-def idle_checks(master: Master, killed_by: dict[str, set[str]]) -> list[str]:
-    """Return a line for every hidden check that kills nothing other hidden checks do not.
+def idle_checks(master: Master, killed_by: list[tuple[str, set[str]]]) -> list[str]:
+    """Return a line for every hidden check that kills nothing its exercise's others do not.
 
     Args:
         master: the notebook.
-        killed_by: for every wrong answer the names of the checks it failed.
+        killed_by: of every wrong answer the exercise, and the checks that it failed.
     """
-    hidden = {check.name for check in master.checks if check.hidden}
+    hidden = {check.name: check.exercise for check in master.checks if check.hidden}
     needed = set()
-    for failed in killed_by.values():
-        killers = failed & hidden
+    for exercise, failed in killed_by:
+        killers = [name for name in failed if hidden.get(name) == exercise]
         if len(killers) == 1:
-            needed |= killers
-    return [f"{name} kills nothing that other hidden checks do not" for name in hidden - needed]
+            needed.add(killers[0])
+    idle = [name for name in hidden if name not in needed]
+    return [f"{name} kills nothing that the exercise's other hidden checks do not" for name in idle]
 
 
 def thin_exercises(master: Master, todo: list[Case]) -> list[str]:
@@ -147,7 +148,12 @@ def prove(course: Course, name: str, workers: int, console: Console) -> bool:
         complaints += [f"{case.title}: {line}" for line in problems(built.master, case, verdicts)]
         if case.kind == "wrong":
             wrongs[case.title] = failed_of(verdicts)
-    complaints += idle_checks(built.master, wrongs)
+    killed_by = [
+        (case.exercise, failed_of(verdicts))
+        for case, verdicts in zip(todo, outcomes, strict=True)
+        if case.kind == "wrong"
+    ]
+    complaints += idle_checks(built.master, killed_by)
     complaints += thin_exercises(built.master, todo)
     page = course.build / "prove" / f"{name}.md"
     page.parent.mkdir(parents=True, exist_ok=True)

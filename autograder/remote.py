@@ -24,7 +24,13 @@ import torch
 
 from autograder import codec
 from autograder.agent import serve
-from autograder.student.course_helper import Failure, StudentRaised, StudentSide, TimeLimit
+from autograder.student.course_helper import (
+    Failure,
+    StudentRaised,
+    StudentSide,
+    TimeLimit,
+    is_stub,
+)
 
 # A fork server imports the slow libraries once and forks in milliseconds.
 START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -157,8 +163,9 @@ class Session(StudentSide, Mapping):
 
 def _exception(answer: dict) -> Exception:
     kind = str(answer["error"])
-    if kind == "NotImplementedError":
-        return NotImplementedError(str(answer["message"]))
+    stub = NotImplementedError(str(answer["message"]))
+    if kind == "NotImplementedError" and is_stub(stub):
+        return stub
     error = kind if hasattr(builtins, kind) else "Exception"
     return StudentRaised(Failure("error", str(answer["text"]), error))
 

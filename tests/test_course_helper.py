@@ -163,21 +163,27 @@ def test_limits_nest_and_the_outer_one_waits():
 
 def test_waits_for_swallows_only_what_is_not_written(capsys):
     with waits_for("half"):
-        raise NotImplementedError
+        raise NotImplementedError("half is not written yet.")
     with waits_for("half"):
         half(3)  # noqa: F821
     assert capsys.readouterr().out.count("This cell waits for half.") == 2
     with pytest.raises(NameError), waits_for("half"):
         other(3)  # noqa: F821
+    with pytest.raises(NotImplementedError), waits_for("half"):
+        raise NotImplementedError('"mean" not implemented for Long')  # as torch does
     with pytest.raises(ZeroDivisionError), waits_for("half"):
         1 / 0  # noqa: B018
 
 
-def test_play_draws_once_without_widgets(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+def test_play_draws_once_where_widgets_do_not_run(monkeypatch, capsys):
     drawn = []
+    monkeypatch.setenv("COURSE_STATIC_FIGURES", "1")
     course_helper.play(lambda width: drawn.append(width), width=(3, 1, 9, 1))
-    assert drawn == [3]
+    assert (drawn, capsys.readouterr().out) == ([3], "")
+    monkeypatch.delenv("COURSE_STATIC_FIGURES")
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    course_helper.play(lambda width: drawn.append(width), width=(4, 1, 9, 1))
+    assert drawn == [3, 4]
     assert "ipywidgets" in capsys.readouterr().out
 
 

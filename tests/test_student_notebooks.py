@@ -98,7 +98,11 @@ def test_untouched_notebook_runs_to_its_end_with_only_the_stubs_errors(name, tmp
     for file in (f"{name}.ipynb", "course_helper.py"):
         shutil.copy(ROOT / "notebooks" / file, tmp_path)
     notebook = nbformat.read(tmp_path / f"{name}.ipynb", as_version=4)
-    environment = {**os.environ, "COURSE_DATA": str(ROOT / "data")}
+    environment = {
+        **os.environ,
+        "COURSE_DATA": str(ROOT / "data"),
+        "COURSE_STATIC_FIGURES": "1",
+    }
     client = NotebookClient(
         notebook,
         timeout=120,

@@ -1,0 +1,580 @@
+"""Helper module of the course: it lies beside the notebooks and is all they need.
+
+It loads the digits, runs the public checks, and draws in one style. It imports
+nothing but PyTorch and matplotlib, so that it also works in Colab.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import contextvars
+import hashlib
+import inspect
+import io
+import linecache
+import os
+import pkgutil
+import random
+import signal
+import sys
+import textwrap
+import threading
+import traceback
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FrameType
+
+import torch
+
+# Okabe and Ito's palette (2008): eight colours that colour-blind readers can tell apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+CHECK_SECONDS = 10.0
+# Relative and absolute tolerance by dtype, as in torch.testing, whose import takes seconds.
+TOLERANCES = {
+    torch.float16: (1e-3, 1e-5),
+    torch.bfloat16: (1.6e-2, 1e-5),
+    torch.float32: (1.3e-6, 1e-5),
+    torch.float64: (1e-7, 1e-7),
+}
+
+# ----------------------------------------------------------------------------- figures
+
+
+def use_course_style() -> None:
+    """Set matplotlib to the course's colours, sizes and line styles.
+
+    Lines differ in dash pattern as well as in colour, so figures read in print.
+    """
+    import matplotlib.pyplot as plt
+    from cycler import cycler
+
+    dashes = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), "-")
+    plt.rcParams.update(
+        {
+            "axes.prop_cycle": cycler(color=COLOURS) + cycler(linestyle=dashes),
+            "axes.grid": True,
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "figure.dpi": 100,
+            "font.size": 11,
+            "grid.alpha": 0.3,
+            "image.cmap": "gray",
+            "lines.linewidth": 2.0,
+        }
+    )
+
+
+def play(draw, **ranges: tuple[float, float, float, float]) -> None:
+    """Draw a figure that sliders change; where widgets do not run draw it once.
+
+    They do not run without the package ipywidgets, nor in a notebook that is executed
+    without a person in front of it, which sets the variable COURSE_STATIC_FIGURES.
+
+    Args:
+        draw: a function of one number per slider; it draws and shows one figure.
+        ranges: for every slider ``name=(start, low, high, step)``.
+    """
+    starts = {name: start for name, (start, _, _, _) in ranges.items()}
+    try:
+        import ipywidgets
+    except ImportError:
+        print("Sliders need the package ipywidgets; this is the figure at its first values.")
+        ipywidgets = None
+    if ipywidgets is None or os.environ.get("COURSE_STATIC_FIGURES"):
+        draw(**starts)
+        return
+    ipywidgets.interact(
+        draw,
+        **{
+            name: (ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider)(
+                value=start, min=low, max=high, step=step, continuous_update=False
+            )
+            for name, (start, low, high, step) in ranges.items()
+        },
+    )
+
+
+@contextlib.contextmanager
+def waits_for(*exercises: str):
+    """Run a cell that uses your solutions; say so calmly while one is not written yet.
+
+    Args:
+        exercises: the names of the exercises whose functions the cell calls.
+    """
+    try:
+        yield
+    except (NotImplementedError, NameError) as error:
+        missing = isinstance(error, NameError) and error.name in exercises
+        if not missing and not is_stub(error):
+            raise
+        print(f"This cell waits for {', '.join(exercises)}. Solve that first, then run it again.")
+
+
+# ----------------------------------------------------------------------------- data
+
+DIGITS_FILE = "digits.npz"
+DIGITS_SHA256 = "3a1200db443d08b8e5246cbb90d7192f6fe640223b42ac3e6d682c2847d6f0f7"
+TRAINING_DIGITS = 8_000
+DOWNLOAD_SECONDS = 5.0  # how long a server may stay silent
+
+
+class DataError(Exception):
+    """A data file is missing or damaged; the message says what to do."""
+
+
+def data_folders() -> list[Path]:
+    """Return the folders searched for data, nearest first.
+
+    They are ``$COURSE_DATA`` if set, then ``data/`` and ``shared/data/`` in the
+    working folder, in the folder of this file, and in every folder above these.
+    """
+    folders = [Path(os.environ["COURSE_DATA"])] if os.environ.get("COURSE_DATA") else []
+    for start in (Path.cwd(), Path(__file__).resolve().parent):
+        for folder in (start, *start.parents):
+            folders += [folder / "data", folder / "shared" / "data"]
+    return list(dict.fromkeys(folders))
+
+
+def load_digits(
+    train: bool = True, *, full: bool | None = None, download: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Load handwritten digits (MNIST, LeCun et al. 1998) and say which set is in use.
+
+    Args:
+        train: the training part (True) or the test part (False).
+        full: None takes the full MNIST if it lies on disk, else the shipped 10,000
+            digits; True insists on the full set; False takes the shipped digits.
+        download: fetch the full MNIST (11 MB) if it is not on disk; on failure the
+            shipped digits are used and the reason is printed.
+
+    Returns:
+        images, uint8 of shape (N, 28, 28), 0 = background, 255 = full ink;
+        labels, int64 of shape (N,), the digits 0 to 9.
+        N is 60,000 or 10,000 for the full set, 8,000 or 2,000 for the shipped digits.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    if full is not False:
+        found = _load_full_mnist(train, download)
+        if found is not None:
+            return found
+        if full:
+            raise DataError(
+                "The full MNIST is not on this machine. With a network, call "
+                "load_digits(download=True); without one, load_digits(full=False) for the "
+                "10,000 digits that come with the course."
+            )
+    return _load_shipped_digits(train)
+
+
+def _load_full_mnist(train: bool, download: bool) -> tuple[torch.Tensor, torch.Tensor] | None:
+    from http.client import HTTPException
+
+    kinds = ("images-idx3-ubyte", "labels-idx1-ubyte")
+    names = [f"{part}-{kind}" for part in ("train", "t10k") for kind in kinds]
+    for root in data_folders():
+        if all(_is_file(root / "MNIST" / "raw" / name) for name in names):
+            return _say_which(_open_mnist(root, train), "full MNIST", root / "MNIST")
+    if not download:
+        return None
+    root = next((folder for folder in data_folders() if os.access(folder, os.W_OK)), Path("data"))
+    print("Downloading MNIST (11 MB) ...")
+    try:
+        _download_mnist(root)
+    except (OSError, RuntimeError, HTTPException) as error:
+        print(f"The download failed: {' '.join(str(error).split())}")
+        return None
+    return _say_which(_open_mnist(root, train), "full MNIST", root / "MNIST")
+
+
+def _is_file(path: Path) -> bool:
+    # Path.is_file raises PermissionError below a folder that is closed to this user.
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def _download_mnist(root: Path) -> None:
+    import socket
+
+    from torchvision.datasets import MNIST
+
+    # torchvision sets no time limit, so a silent server would hang the notebook for minutes.
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_SECONDS)
+    try:
+        MNIST(root, download=True)
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _open_mnist(root: Path, train: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    from torchvision.datasets import MNIST
+
+    try:
+        data = MNIST(root, train=train)
+    except Exception as error:  # torchvision raises half a dozen kinds for damaged files
+        raise DataError(
+            f"A file in {root / 'MNIST' / 'raw'} is damaged ({error!r}). "
+            "Delete that folder and load again, or call load_digits(full=False)."
+        ) from None
+    expected = 60_000 if train else 10_000
+    if data.data.shape != (expected, 28, 28) or data.targets.shape != (expected,):
+        raise DataError(
+            f"{root / 'MNIST' / 'raw'} holds {len(data.data)} images, not {expected}. "
+            "Delete that folder and load again, or call load_digits(full=False)."
+        )
+    return data.data, data.targets
+
+
+def _load_shipped_digits(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    import numpy
+
+    candidates = [folder / DIGITS_FILE for folder in data_folders()]
+    path = next((path for path in candidates if _is_file(path)), None)
+    if path is None:
+        raise DataError(
+            f"{DIGITS_FILE} was not found in data/ here or in a folder above. Keep the notebook "
+            "in the course folder, or set the environment variable COURSE_DATA to the folder "
+            f"that holds {DIGITS_FILE}."
+        )
+    if hashlib.sha256(path.read_bytes()).hexdigest() != DIGITS_SHA256:
+        raise DataError(
+            f"{path} is damaged or not the course's file (its SHA-256 differs). "
+            "Fetch data/ from the course repository again."
+        )
+    with numpy.load(path) as archive:
+        images = torch.from_numpy(archive["images"])
+        labels = torch.from_numpy(archive["labels"].astype("int64"))
+    part = slice(None, TRAINING_DIGITS) if train else slice(TRAINING_DIGITS, None)
+    return _say_which((images[part], labels[part]), "shipped digits", path)
+
+
+def _say_which(digits, name: str, place: Path):
+    print(f"Digits: {name}, {len(digits[1]):,} images, from {place}")
+    return digits
+
+
+# ----------------------------------------------------------------------------- checks
+
+
+class CheckFailed(AssertionError):
+    """A check failed. Jupyter shows the message alone, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+class NotWrittenYet(CheckFailed, NotImplementedError):
+    """The exercise of a check is still the stub that the notebook came with."""
+
+
+class TimeLimit(BaseException):
+    """Code ran too long. No Exception, so that ``except Exception`` does not stop it."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a check failed.
+
+    Attributes:
+        kind: "missing", "stub", "mismatch", "error" or "timeout".
+        text: what happened, for somebody who may see the check's inputs.
+        error: for kind "error" the name of the built-in exception, else "".
+    """
+
+    kind: str
+    text: str
+    error: str = ""
+
+
+class StudentRaised(Exception):
+    """The student's code raised in another process; ``failure`` tells what."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.text)
+        self.failure = failure
+
+
+def check(exercise: str, *, points: float, hint: str, hidden: bool = False):
+    """Run the decorated function as a public check of an exercise, at once.
+
+    The function's parameters are names that you define in this notebook. Nothing
+    is returned; a failed check raises CheckFailed, which says what was called,
+    what came back, what was expected, and a hint.
+
+    Args:
+        exercise: the name of the exercise.
+        points: what the check is worth when the notebook is graded.
+        hint: what to look at when the check fails.
+        hidden: always False in a notebook; hidden checks run when you are graded.
+    """
+
+    def run(function) -> None:
+        title = function.__name__.replace("_", " ")
+        failure = run_check(function, function.__globals__)
+        if failure is None:
+            print(f"✓ {exercise}: {title} ({points:g} of {points:g} {_points(points)})")
+            return
+        kind = NotWrittenYet if failure.kind in ("stub", "missing") else CheckFailed
+        lines = [f"✗ {exercise}: {title} (0 of {points:g} {_points(points)})", failure.text]
+        if kind is CheckFailed:
+            lines.append(textwrap.fill(f"Hint: {hint}", 88))
+        raise kind("\n".join(lines)) from None
+
+    return run
+
+
+def _points(points: float) -> str:
+    return "point" if points == 1 else "points"
+
+
+def run_check(function, names, seconds: float = CHECK_SECONDS) -> Failure | None:
+    """Call a check with the objects its parameters name; return None if it passes.
+
+    Warnings, and what the student's code prints to stderr, are dropped: nbgrader
+    would count them as failure. torch, numpy and random are seeded first.
+
+    Args:
+        function: the check.
+        names: mapping from a name to the student's object, such as ``globals()``.
+        seconds: the wall-clock limit. It holds in a main thread on Unix.
+    """
+    arguments = {}
+    for name in inspect.signature(function).parameters:
+        if name not in names:
+            return Failure(
+                "missing",
+                f"{name} is not defined. Run the cell that defines it, then this one.",
+            )
+        arguments[name] = names[name]
+    seed_everything(0)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            with time_limit(seconds):
+                function(**arguments)
+    except Mismatch as error:
+        return Failure("mismatch", str(error))
+    except StudentRaised as error:
+        return error.failure
+    except (TimeLimit, KeyboardInterrupt):
+        return Failure("timeout", f"It did not finish in {seconds:g} s. Is there an endless loop?")
+    except BaseException as error:  # a student's sys.exit must not end the grading
+        if is_stub(error):
+            return Failure("stub", f"{error} Write it in the cell above, run that cell, then this.")
+        return Failure("error", describe_error(error), builtin_name(error))
+    return None
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch, numpy (if it is loaded) and random."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float):
+    """Raise TimeLimit in the block after this many seconds; limits nest.
+
+    Signals interrupt only a main thread on Unix; elsewhere there is no limit.
+    An outer limit stands still while an inner one runs.
+    """
+    if not hasattr(signal, "setitimer") or (
+        threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def stop(number, frame):
+        raise TimeLimit
+
+    outer_handler = signal.signal(signal.SIGALRM, stop)
+    outer_left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, outer_handler)
+        signal.setitimer(signal.ITIMER_REAL, outer_left)
+
+
+def is_stub(error: BaseException) -> bool:
+    """Tell a stub's exception from torch's, which also raises NotImplementedError."""
+    return isinstance(error, NotImplementedError) and str(error).endswith("is not written yet.")
+
+
+def builtin_name(error: BaseException) -> str:
+    """Name the nearest built-in class: a student's own class name could carry data."""
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+
+
+def describe_error(error: BaseException, *passed_over: str) -> str:
+    """Say what was raised and in which lines, except those of libraries and given files."""
+    text = f"  it raised   {type(error).__name__}: {error}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.line
+        and frame.filename not in (__file__, *passed_over)
+        and "site-packages" not in frame.filename
+    ]
+    calls = [f"  line {frame.lineno} of {frame.name}:  {frame.line}" for frame in frames]
+    return "\n".join([text, *calls])
+
+
+# ----------------------------------------------------------------------------- expectations
+
+
+class Mismatch(AssertionError):
+    """What came back is not what was expected."""
+
+
+class StudentSide:
+    """Where the student's objects live: this process.
+
+    The trusted grader puts another one in its place, whose objects live in the
+    student's process (autograder.remote).
+    """
+
+    def inside(self, path: str):
+        """Return the object with this dotted path, such as ``torch.nn.Linear``."""
+        return pkgutil.resolve_name(path)
+
+    def plain(self, value):
+        """Return a copy of a value that belongs to the check: a tensor loses its graph."""
+        return value.detach().clone() if isinstance(value, torch.Tensor) else value
+
+
+THIS_PROCESS = StudentSide()
+student_side = contextvars.ContextVar("student_side", default=THIS_PROCESS)
+
+
+def inside(path: str):
+    """Return a library object as the student's process sees it, such as ``torch.nn.Linear``."""
+    return student_side.get().inside(path)
+
+
+def plain(value):
+    """Return the value of a result: a tensor without its graph, a number, a string."""
+    return student_side.get().plain(value)
+
+
+def parameter(values) -> torch.Tensor:
+    """Return a new tensor with these values that records gradients."""
+    return inside("torch.nn.Parameter")(torch.as_tensor(values).detach().clone())
+
+
+def numbers(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Return standard normal numbers of this shape that depend on the seed alone."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def expect(condition: bool, message: str) -> None:
+    """Fail with the message unless the condition holds."""
+    if not condition:
+        raise Mismatch(textwrap.indent(message, "  "))
+
+
+def expect_equal(actual, expected) -> None:
+    """Fail unless a shape, whole number, string or list is exactly the expected one."""
+    actual = plain(actual)
+    if isinstance(actual, torch.Tensor) and actual.ndim == 0:
+        actual = actual.item()
+    if isinstance(actual, torch.Size):
+        actual, expected = tuple(actual), tuple(expected)
+    if type(actual) is not type(expected) or actual != expected:
+        raise Mismatch(_compare(inspect.currentframe(), _show(actual), _show(expected)))
+
+
+def expect_close(actual, expected, *, rtol: float | None = None, atol: float | None = None) -> None:
+    """Fail unless a tensor or number has the expected shape, dtype and values.
+
+    Args:
+        actual: the student's result.
+        expected: a tensor, a number or nested lists. The dtype is compared only
+            if this is a tensor.
+        rtol, atol: relative and absolute tolerance; by default those of TOLERANCES.
+    """
+    caller = inspect.currentframe()
+    actual = plain(actual)
+    if isinstance(actual, (int, float)) and not isinstance(actual, bool):
+        actual = torch.tensor(actual, dtype=torch.float64)
+    wanted = expected if isinstance(expected, torch.Tensor) else torch.tensor(expected)
+    if not isinstance(actual, torch.Tensor):
+        raise Mismatch(_compare(caller, _show(actual), _show(wanted)))
+    if not isinstance(expected, torch.Tensor):
+        wanted = wanted.to(actual.dtype)
+    if actual.shape != wanted.shape or actual.dtype != wanted.dtype:
+        raise Mismatch(_compare(caller, _show(actual), _show(wanted)))
+    default_rtol, default_atol = TOLERANCES.get(wanted.dtype, (0.0, 0.0))
+    actual = actual.to(wanted.device)
+    close = torch.isclose(
+        actual,
+        wanted,
+        rtol=default_rtol if rtol is None else rtol,
+        atol=default_atol if atol is None else atol,
+    )
+    if not close.all():
+        text = _compare(caller, _show(actual), _show(wanted))
+        raise Mismatch(text + _first_difference(actual, wanted, close))
+
+
+def _first_difference(actual: torch.Tensor, wanted: torch.Tensor, close: torch.Tensor) -> str:
+    if actual.ndim == 0:
+        return ""
+    wrong = (~close).nonzero()
+    place = tuple(wrong[0].tolist())
+    where = ", ".join(map(str, place))
+    return (
+        f"\n  {len(wrong)} of {actual.numel()} entries differ; the first is [{where}]: "
+        f"{actual[place].item():.6g}, expected {wanted[place].item():.6g}"
+    )
+
+
+def _compare(frame: FrameType | None, returned: str, expected: str) -> str:
+    call = _first_argument(frame.f_back) if frame and frame.f_back else ""
+    lines = [f"  {call}"] if call else []
+    return "\n".join([*lines, f"    returned  {returned}", f"    expected  {expected}"])
+
+
+def _first_argument(frame: FrameType) -> str:
+    """Return the source text of the first argument of the call that the frame is making."""
+    source = _source_of_current_call(frame.f_code, frame.f_lasti)
+    try:
+        call = ast.parse(textwrap.dedent(source).strip(), mode="eval").body
+    except SyntaxError:
+        return ""
+    return ast.unparse(call.args[0]) if isinstance(call, ast.Call) and call.args else ""
+
+
+def _source_of_current_call(code: CodeType, instruction: int) -> str:
+    positions = list(code.co_positions())[instruction // 2]
+    first, last, start, end = positions
+    if None in positions:
+        return ""
+    lines = [linecache.getline(code.co_filename, number) for number in range(first, last + 1)]
+    # Columns count UTF-8 bytes.
+    encoded = [line.encode() for line in lines]
+    encoded[-1] = encoded[-1][:end]
+    encoded[0] = encoded[0][start:]
+    return b"".join(encoded).decode()
+
+
+def _show(value) -> str:
+    """Describe a value in one line, shape and dtype first."""
+    if not isinstance(value, torch.Tensor):
+        text = repr(value)
+        return text if len(text) <= 80 else f"{text[:77]}..."
+    dtype = str(value.dtype).removeprefix("torch.")
+    if value.ndim == 0:
+        return f"the number {value.item():.6g} ({dtype}, shape ())"
+    text = f"a tensor of shape {tuple(value.shape)}, {dtype}"
+    if value.numel() <= 8:
+        rounded = torch.round(value.detach().cpu().double(), decimals=4)
+        text += f": {rounded.tolist()}"
+    return text
