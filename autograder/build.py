@@ -70,23 +70,26 @@ def build(course: Course, names: list[str], say: Callable[[str], None]) -> None:
         new = Path(folder)
         built = [compose(course, name) for name in names]
         for each in built:
+            name = each.master.name
             _write_notebooks(course, each, new)
-            stamp = fingerprint(course, each)
-            if stamps.differ(each.master.name, stamp) or not _all_there(course, each.master.name):
-                say(f"{each.master.name}: otter tests and zip")
+            if stamps.differ(f"{name} otter", otter_stamp(course, each), _archive(course, name)):
+                say(f"{name}: otter tests and zip")
                 otter_tests.write(course, each.master, new / "otter")
-                say(f"{each.master.name}: running the solution")
+            if stamps.differ(f"{name} solution", solution_stamp(course, each), _run(course, name)):
+                say(f"{name}: running the solution")
                 execute_solution(course, each, new / "solutions")
         leaks.scan(new / "notebooks", [each.master for each in built])
         _swap_all(new, course)
     nbgrader_course.write_config(course)
     for each in built:
         name = each.master.name
-        stamp = fingerprint(course, each)
-        if stamps.differ(name, stamp) or not nbgrader_course.has_release(course, name):
+        stamps.store(f"{name} otter", otter_stamp(course, each))
+        stamps.store(f"{name} solution", solution_stamp(course, each))
+        release = nbgrader_course.release(course, name)
+        if stamps.differ(f"{name} release", hash_of(dumps(each.source)), release):
             say(f"{name}: nbgrader generate_assignment")
             nbgrader_course.generate_release(course, name)
-        stamps.store(name, stamp)
+            stamps.store(f"{name} release", hash_of(dumps(each.source)))
         say(f"{name}: {len(each.master.exercises)} exercises, {len(each.master.checks)} checks")
 
 
@@ -118,21 +121,31 @@ def stale(course: Course) -> list[str]:
     return lines
 
 
-def fingerprint(course: Course, built: Built) -> str:
-    """Return a hash of all that a notebook's build depends on."""
+def hash_of(*texts: str | bytes) -> str:
+    """Return a hash of some texts."""
     digest = hashlib.sha256()
-    for text in (dumps(built.source), dumps(built.solution)):
-        digest.update(text.encode())
-    for path in [
-        *sorted((course.root / "autograder").rglob("*.py")),
-        course.root / "pyproject.toml",
-    ]:
-        digest.update(path.read_bytes())
+    for text in texts:
+        digest.update(text.encode() if isinstance(text, str) else text)
     return digest.hexdigest()
 
 
+def otter_stamp(course: Course, built: Built) -> str:
+    """Return a hash of all that goes into a notebook's otter zip."""
+    files = [course.root / name for name in otter_tests.carried(built.master)]
+    files += [course.root / "environment.yml", *sorted((course.root / "data").glob("*"))]
+    texts = [path.read_bytes() for path in files if path.is_file()]
+    return hash_of(
+        *texts, *(otter_tests.test_file(built.master, e) for e in built.master.exercises)
+    )
+
+
+def solution_stamp(course: Course, built: Built) -> str:
+    """Return a hash of all that the outputs of a solution depend on."""
+    return hash_of(dumps(built.solution), course.helper.read_bytes())
+
+
 class Stamps:
-    """The fingerprints of the last build, to skip the slow steps when nothing changed."""
+    """The hashes of the last build, to skip the slow steps when nothing changed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -141,11 +154,12 @@ class Stamps:
         except (OSError, ValueError):
             self.known = {}
 
-    def differ(self, name: str, stamp: str) -> bool:
-        return self.known.get(name) != stamp
+    def differ(self, step: str, stamp: str, result: Path) -> bool:
+        """Tell whether a step must be done: its input has changed or its result is gone."""
+        return self.known.get(step) != stamp or not result.is_file()
 
-    def store(self, name: str, stamp: str) -> None:
-        self.known[name] = stamp
+    def store(self, step: str, stamp: str) -> None:
+        self.known[step] = stamp
         self.path.write_text(json.dumps(self.known, indent=1))
 
 
@@ -197,10 +211,12 @@ def _write_notebooks(course: Course, built: Built, new: Path) -> None:
     (source / f"{name}.ipynb").write_text(dumps(built.source), encoding="utf-8")
 
 
-def _all_there(course: Course, name: str) -> bool:
-    return (course.build / "otter" / f"{name}.zip").is_file() and (
-        course.build / "solutions" / f"{name}.ipynb"
-    ).is_file()
+def _archive(course: Course, name: str) -> Path:
+    return course.build / "otter" / f"{name}.zip"
+
+
+def _run(course: Course, name: str) -> Path:
+    return course.build / "solutions" / f"{name}.ipynb"
 
 
 def _swap_all(new: Path, course: Course) -> None:

@@ -18,6 +18,12 @@ from autograder.prove import solutions
 from autograder.runner import with_answers
 
 NOTEBOOK = "01_pytorch_basics"
+# Three of the commonest mistakes: names of wrong answers in the corpus.
+MISTAKES = {
+    "dana": "mse_broadcasts",
+    "emre": "channels_first_view",
+    "fatima": "step_never_clears",
+}
 LOOPING = """\
 def one_hot(labels, classes):
     row = 0
@@ -48,6 +54,8 @@ def sample_class(master: Master, corpus: list[Answer]) -> list[Student]:
     perfect = solutions(master)
     everything = frozenset(check.name for check in master.checks)
     otherwise = {a.exercise: a.source for a in corpus if a.right}
+    by_name = {answer.name: answer for answer in corpus}
+    mistakes = {student: by_name[name] for student, name in MISTAKES.items()}
     words = dict.fromkeys(master.written, "An answer in my own words.")
     stopped = perfect | {
         "channels_first": "print(undefined_name)  # raises\n\n" + perfect["channels_first"]
@@ -58,30 +66,17 @@ def sample_class(master: Master, corpus: list[Answer]) -> list[Student]:
         Student("bruno", "perfect, written differently", otherwise | words, frozenset()),
         Student("chen", "untouched", {}, everything),
         *(
-            Student(name, f"mistake: {key}", perfect | _wrong(corpus, key), _fails(corpus, key))
-            for name, key in (
-                ("dana", "mse_loss/broadcasts_column_and_row"),
-                ("emre", "channels_first/view_for_permute"),
-                ("fatima", "gradient_step/never_clears_gradients"),
+            Student(
+                student,
+                f"mistake: {answer.name}",
+                perfect | {answer.exercise: answer.source},
+                frozenset(answer.fails),
             )
+            for student, answer in mistakes.items()
         ),
         Student("goran", "raises in a middle cell", stopped, _all_of(master, "channels_first")),
         Student("hana", "endless loop in one_hot", looping, _all_of(master, "one_hot")),
     ]
-
-
-def _find(corpus: list[Answer], key: str) -> Answer:
-    exercise, _, name = key.partition("/")
-    return next(a for a in corpus if a.exercise == exercise and a.name == name)
-
-
-def _wrong(corpus: list[Answer], key: str) -> dict[str, str]:
-    answer = _find(corpus, key)
-    return {answer.exercise: answer.source}
-
-
-def _fails(corpus: list[Answer], key: str) -> frozenset[str]:
-    return frozenset(_find(corpus, key).fails)
 
 
 def _all_of(master: Master, exercise: str) -> frozenset[str]:

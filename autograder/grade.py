@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
 import logging
 import os
 import shutil
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from sqlalchemy.exc import SAWarning
 from traitlets.config import PyFileConfigLoader
 
 from autograder import nbgrader_course
@@ -33,6 +36,7 @@ from autograder.compose import dumps, source_notebook
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.master import Master, load_master
+from autograder.warm_kernels import warm_kernels
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,15 @@ class Row:
     message: str
 
 
-def grade(course: Course, name: str, submissions: Path, out: Path, console: Console) -> list[Row]:
+def grade(
+    course: Course,
+    name: str,
+    submissions: Path,
+    out: Path,
+    console: Console,
+    *,
+    warm: bool = True,
+) -> list[Row]:
     """Grade every submission and write the results.
 
     Args:
@@ -64,6 +76,7 @@ def grade(course: Course, name: str, submissions: Path, out: Path, console: Cons
         submissions: a folder with a folder a student.
         out: the results; becomes an nbgrader course directory.
         console: for progress and the table.
+        warm: fork the kernels from one that has imported torch; else start each anew.
 
     Returns:
         the rows of grades.csv.
@@ -75,7 +88,8 @@ def grade(course: Course, name: str, submissions: Path, out: Path, console: Cons
     found = find_submissions(submissions, name)
     prepare(course, master, out)
     graded = Ledger(out / "graded.json")
-    api = open_api(out)
+    digests = {student: fingerprint(master, path, out) for student, path in found.items()}
+    todo = [student for student in found if not graded.holds(student, digests[student], out, name)]
     broken: dict[str, str] = {}
     columns = (
         TextColumn("{task.description}"),
@@ -84,10 +98,15 @@ def grade(course: Course, name: str, submissions: Path, out: Path, console: Cons
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
-        for student, path in progress.track(found.items(), description=f"grading {name}"):
+    if len(todo) < len(found):
+        console.print(f"{len(found) - len(todo)} of {len(found)} are graded already")
+    kernels = warm_kernels() if warm and todo else contextlib.nullcontext()
+    with kernels, Progress(*columns, console=console) as progress:
+        api = open_api(out)
+        for student in progress.track(todo, description=f"grading {name}"):
             try:
-                grade_one(api, master, student, path, out, graded)
+                grade_one(api, name, student, found[student], out)
+                graded.store(student, digests[student])
             except CourseError as error:
                 broken[student] = error.message
     rows = list(read_rows(master, out, list(found), broken))
@@ -147,6 +166,8 @@ def prepare(course: Course, master: Master, out: Path) -> None:
 def open_api(out: Path) -> NbGraderAPI:
     """Return nbgrader's Python interface to a course directory."""
     config = PyFileConfigLoader("nbgrader_config.py", path=str(out.resolve())).load_config()
+    # nbgrader's own use of SQLAlchemy; nothing that a person who grades could mend.
+    warnings.filterwarnings("ignore", category=SAWarning)
     for noisy in ("nbgrader", "traitlets"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     return NbGraderAPI(CourseDirectory(config=config), config=config)
@@ -159,8 +180,10 @@ class Ledger:
         self.path = path
         self.hashes: dict[str, str] = json.loads(path.read_text()) if path.is_file() else {}
 
-    def holds(self, student: str, digest: str) -> bool:
-        return self.hashes.get(student) == digest
+    def holds(self, student: str, digest: str, out: Path, name: str) -> bool:
+        """Tell whether this very submission is graded and its feedback is there."""
+        feedback = out / "feedback" / student / name / f"{name}.html"
+        return self.hashes.get(student) == digest and feedback.is_file()
 
     def store(self, student: str, digest: str) -> None:
         self.hashes[student] = digest
@@ -169,22 +192,22 @@ class Ledger:
         new.replace(self.path)
 
 
-def grade_one(
-    api: NbGraderAPI, master: Master, student: str, path: Path, out: Path, graded: Ledger
-) -> None:
-    """Grade one submission and write its feedback, unless that is done already.
+def fingerprint(master: Master, path: Path, out: Path) -> str:
+    """Return a hash of all that a submission's grades depend on."""
+    release = out / "release" / master.name / f"{master.name}.ipynb"
+    digest = hashlib.sha256(path.read_bytes() + release.read_bytes())
+    for check in master.checks:
+        digest.update(f"{check.source}{check.points}{check.hint}{check.hidden}".encode())
+    return digest.hexdigest()
+
+
+def grade_one(api: NbGraderAPI, name: str, student: str, path: Path, out: Path) -> None:
+    """Grade one submission and write its feedback.
 
     Raises:
         CourseError: the file is no notebook, or nbgrader could not grade it.
     """
-    name = master.name
     data = path.read_bytes()
-    release = out / "release" / name / f"{name}.ipynb"
-    checks = [inspect_text(check) for check in master.checks]
-    digest = hashlib.sha256(data + release.read_bytes() + "".join(checks).encode()).hexdigest()
-    feedback = out / "feedback" / student / name / f"{name}.html"
-    if graded.holds(student, digest) and feedback.is_file():
-        return
     try:
         nbformat.validate(nbformat.reads(data.decode("utf-8"), as_version=4))
     except Exception as error:  # whatever a broken file makes nbformat raise
@@ -199,12 +222,6 @@ def grade_one(
     result = api.generate_feedback(name, student, force=True)
     if not result["success"]:
         raise CourseError(f"nbgrader's feedback: {_last_line(result)}")
-    graded.store(student, digest)
-
-
-def inspect_text(check) -> str:
-    """Return all of a check that grading depends on."""
-    return f"{check.source}{check.points}{check.hint}{check.hidden}"
 
 
 def _last_line(result: dict) -> str:
@@ -266,13 +283,14 @@ def write_csv(rows: list[Row], path: Path) -> None:
 
 def score_table(master: Master, rows: list[Row]) -> Table:
     """Return the table of students by exercise, with totals of the checks."""
-    table = Table(title=f"{master.name}: points by exercise (written answers apart)")
-    table.add_column("student")
     maxima = {e: sum(c.points for c in master.checks_of(e).values()) for e in master.exercises}
-    for exercise, maximum in maxima.items():
-        table.add_column(f"{exercise}\n/ {maximum:g}", justify="right", overflow="fold")
-    table.add_column(f"total\n/ {master.points:g}", justify="right")
-    table.add_column("%", justify="right")
+    legend = "   ".join(f"{n} {e} ({m:g})" for n, (e, m) in enumerate(maxima.items(), 1))
+    table = Table(title=f"{master.name}: points by exercise", caption=legend, title_justify="left")
+    table.add_column("student", no_wrap=True)
+    for number, maximum in enumerate(maxima.values(), 1):
+        table.add_column(f"{number}\n/{maximum:g}", justify="right", no_wrap=True)
+    table.add_column(f"total\n/{master.points:g}", justify="right", no_wrap=True)
+    table.add_column("%", justify="right", no_wrap=True)
     for student in dict.fromkeys(row.student for row in rows):
         mine = [row for row in rows if row.student == student and row.exercise in maxima]
         scores = [sum(row.points for row in mine if row.exercise == e) for e in maxima]

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 from autograder import processes
+from autograder.checks import topic_of
 from autograder.course import Course
 from autograder.master import Master
 
@@ -56,6 +57,11 @@ def test_file(master: Master, exercise: str) -> str:
     return text
 
 
+def carried(master: Master) -> list[str]:
+    """Return the files of this package that the zip carries, by their names in it."""
+    return [*CARRIED, f"autograder/checks/{topic_of(master.name)}.py"]
+
+
 def write(course: Course, master: Master, folder: Path) -> None:
     """Write ``NAME/tests/*.py`` and ``NAME.zip``, which carries all that grading needs.
 
@@ -71,7 +77,7 @@ def write(course: Course, master: Master, folder: Path) -> None:
         _generate(course, master, tests, archive, Path(place))
     # Beside run_otter.py, where both otter and the student's kernel import it from.
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as zipped:
-        for name in (*CARRIED, f"autograder/checks/{master.name.partition('_')[2]}.py"):
+        for name in carried(master):
             zipped.write(course.root / name, name)
 
 

@@ -57,7 +57,7 @@ def graded_mini(mini):
     (mini / "class" / "garbled").mkdir()
     (mini / "class" / "garbled" / "01_mini.ipynb").write_text('{"cells": [')
     console = Console(record=True, width=120)
-    rows = grade(course, "01_mini", mini / "class", mini / "out", console)
+    rows = grade(course, "01_mini", mini / "class", mini / "out", console, warm=False)
     return course, mini, rows, console.export_text()
 
 
@@ -110,7 +110,7 @@ def test_grading_again_grades_only_what_changed_and_keeps_hand_given_points(grad
     stamps = {p: p.stat().st_mtime_ns for p in (mini / "out" / "autograded").rglob("*.ipynb")}
     path = mini / "class" / "wrong" / "01_mini.ipynb"
     path.write_text(path.read_text().replace("return 4", "return 2 * x"))
-    again = grade(course, "01_mini", mini / "class", mini / "out", Console(quiet=True))
+    again = grade(course, "01_mini", mini / "class", mini / "out", Console(quiet=True), warm=False)
     changed = {p.parent.parent.name for p, stamp in stamps.items() if p.stat().st_mtime_ns != stamp}
     assert changed == {"wrong"}
     given = scores(again)
