@@ -156,8 +156,10 @@ def _check_cells(master: Master, exercise: str) -> list[NotebookNode]:
 def public_cell_text(check: Check) -> str:
     """Return the cell that shows and runs a public check."""
     names = sorted(set(HELPER_NAMES.findall(check.source)))
+    note = '# inside("a.b") is the library\'s a.b, wherever your code runs.\n'
     return (
         f"# Public check of {check.exercise} ({_points(check)}). Run it; it cannot be edited.\n"
+        f"{note if 'inside' in names else ''}"
         f"from course_helper import {', '.join(names)}\n\n\n{check.source.strip()}"
     )
 

@@ -113,6 +113,16 @@ def test_a_failed_public_check_teaches_in_few_lines(half, kind, parts):
     assert len(shown) <= 8
 
 
+def test_long_lines_are_wrapped_for_the_screen_and_whole_in_the_message():
+    hint = "word " * 40
+    error = CheckFailed(f"✗ half\n  returned  3\nHint: {hint}")
+    shown = error._render_traceback_()
+    assert shown[:2] == ["✗ half", "  returned  3"]
+    assert max(map(len, shown)) <= 88
+    assert " ".join("".join(shown[2:]).split()).count("word") == 40
+    assert hint in str(error)
+
+
 def test_an_exercise_that_is_missing_or_a_stub_is_no_failure_of_understanding():
     def half(x):
         raise NotImplementedError("half is not written yet.")

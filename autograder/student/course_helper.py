@@ -263,7 +263,9 @@ class CheckFailed(AssertionError):
     """A check failed. Jupyter shows the message alone, without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
-        return str(self).splitlines()
+        # Pages such as nbgrader's feedback cut long lines off.
+        wrap = textwrap.TextWrapper(88, subsequent_indent="    ", break_long_words=False)
+        return [part for line in str(self).splitlines() for part in wrap.wrap(line) or [""]]
 
 
 class NotWrittenYet(CheckFailed, NotImplementedError):
@@ -320,7 +322,7 @@ def check(exercise: str, *, points: float, hint: str, hidden: bool = False):
         kind = NotWrittenYet if failure.kind in ("stub", "missing") else CheckFailed
         lines = [f"✗ {exercise}: {title} (0 of {points:g} {_points(points)})", failure.text]
         if kind is CheckFailed:
-            lines.append(textwrap.fill(f"Hint: {hint}", 88))
+            lines.append(f"Hint: {hint}")
         raise kind("\n".join(lines)) from None
 
     return run
@@ -363,7 +365,8 @@ def run_check(function, names, seconds: float = CHECK_SECONDS) -> Failure | None
         return Failure("timeout", f"It did not finish in {seconds:g} s. Is there an endless loop?")
     except BaseException as error:  # a student's sys.exit must not end the grading
         if is_stub(error):
-            return Failure("stub", f"{error} Write it in the cell above, run that cell, then this.")
+            text = str(error) or f"{' or '.join(arguments)} is not written yet."
+            return Failure("stub", f"{text} Write it in the cell above, run that, then this.")
         return Failure("error", describe_error(error), builtin_name(error))
     return None
 
@@ -404,7 +407,10 @@ def time_limit(seconds: float):
 
 def is_stub(error: BaseException) -> bool:
     """Tell a stub's exception from torch's, which also raises NotImplementedError."""
-    return isinstance(error, NotImplementedError) and str(error).endswith("is not written yet.")
+    text = str(error)
+    return isinstance(error, NotImplementedError) and (
+        not text or text.endswith("is not written yet.")
+    )
 
 
 def builtin_name(error: BaseException) -> str:
