@@ -31,6 +31,7 @@ class Case:
         name: of the answer.
         kind: "right", "wrong" or "untouched".
         fails: the names of the checks that must fail.
+        hint_of: of a wrong answer the check whose hint is about it, else "".
         notebook: the submission.
     """
 
@@ -38,6 +39,7 @@ class Case:
     name: str
     kind: str
     fails: frozenset[str]
+    hint_of: str
     notebook: NotebookNode
 
     @property
@@ -54,12 +56,13 @@ def cases(master: Master, student: NotebookNode, answers: list[Answer]) -> Itera
     """Yield the master, the untouched notebook, and the master with each answer in turn."""
     perfect = solutions(master)
     everything = frozenset(check.name for check in master.checks)
-    yield Case("", "master", "right", frozenset(), with_answers(student, perfect))
-    yield Case("", "untouched", "untouched", everything, student)
+    yield Case("", "master", "right", frozenset(), "", with_answers(student, perfect))
+    yield Case("", "untouched", "untouched", everything, "", student)
     for answer in answers:
         notebook = with_answers(student, perfect | {answer.exercise: answer.source})
         kind = "right" if answer.right else "wrong"
-        yield Case(answer.exercise, answer.name, kind, frozenset(answer.fails), notebook)
+        fails = frozenset(answer.fails)
+        yield Case(answer.exercise, answer.name, kind, fails, answer.hint_of, notebook)
 
 
 def run_case(name: str, case: Case) -> dict[str, Verdict]:
@@ -164,20 +167,21 @@ def prove(course: Course, name: str, workers: int, console: Console) -> bool:
 
 def matrix_page(master: Master, todo: list[Case], outcomes: list[dict[str, Verdict]]) -> str:
     """Return the kill matrix as Markdown: a table an exercise, a row a wrong answer."""
+    hints = {check.name: check.hint for check in master.checks}
     lines = [f"# Kill matrix of {master.name}", "", "✗: the check fails, as it must.", ""]
     for exercise in master.exercises:
         checks = [check.name for check in master.checks_of(exercise).values()]
-        others = "other checks"
         lines += [f"## {exercise}", ""]
-        lines += ["| wrong answer | " + " | ".join([*checks, others]) + " |"]
-        lines += ["|---" * (len(checks) + 2) + "|"]
+        lines += ["| wrong answer | " + " | ".join([*checks, "other checks", "hint"]) + " |"]
+        lines += ["|---" * (len(checks) + 3) + "|"]
         for case, verdicts in zip(todo, outcomes, strict=True):
             if case.kind != "wrong" or case.exercise != exercise:
                 continue
             failed = failed_of(verdicts)
             marks = ["✗" if name in failed else "" for name in checks]
             rest = ", ".join(sorted(failed - set(checks)))
-            lines.append(f"| {case.name} | " + " | ".join([*marks, rest]) + " |")
+            hint = hints[case.hint_of]
+            lines.append(f"| {case.name} | " + " | ".join([*marks, rest, hint]) + " |")
         lines.append("")
     return "\n".join(lines)
 
