@@ -106,7 +106,7 @@ def solution_notebook(course: Course, master: Master) -> NotebookNode:
 
 def dumps(notebook: NotebookNode) -> str:
     """Return the text of a notebook file as nbgrader writes it."""
-    return nbformat.writes(notebook, version=4)
+    return nbformat.writes(notebook, version=4) + "\n"
 
 
 def _notebook(cells: list[NotebookNode]) -> NotebookNode:

@@ -207,6 +207,18 @@ def grade_one(api: NbGraderAPI, name: str, student: str, path: Path, out: Path) 
     Raises:
         CourseError: the file is no notebook, or nbgrader could not grade it.
     """
+    autograde(api, name, student, path, out)
+    result = api.generate_feedback(name, student, force=True)
+    if not result["success"]:
+        raise CourseError(f"nbgrader's feedback: {_last_line(result)}")
+
+
+def autograde(api: NbGraderAPI, name: str, student: str, path: Path, out: Path) -> None:
+    """Hand a submission in to the course directory and run ``nbgrader autograde`` on it.
+
+    Raises:
+        CourseError: the file is no notebook, or nbgrader could not grade it.
+    """
     data = path.read_bytes()
     try:
         nbformat.validate(nbformat.reads(data.decode("utf-8"), as_version=4))
@@ -219,9 +231,6 @@ def grade_one(api: NbGraderAPI, name: str, student: str, path: Path, out: Path) 
     result = api.autograde(name, student, force=True)
     if not result["success"]:
         raise CourseError(f"nbgrader: {_last_line(result)}")
-    result = api.generate_feedback(name, student, force=True)
-    if not result["success"]:
-        raise CourseError(f"nbgrader's feedback: {_last_line(result)}")
 
 
 def _last_line(result: dict) -> str:

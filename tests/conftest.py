@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,10 +88,9 @@ def built(course: Course) -> dict[str, Built]:
     return {name: compose(course, name) for name in course.names}
 
 
-@pytest.fixture
-def mini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The root of a small course, with the working folder in it."""
-    root = tmp_path / "mini"
+@contextlib.contextmanager
+def small_course(root: Path) -> Iterator[Path]:
+    """Make a small course in a new folder, with the working folder in it."""
     for folder in ("solutions", "notebooks", "data", "mini_checks"):
         (root / folder).mkdir(parents=True)
     (root / "course.toml").write_text(COURSE_TOML)
@@ -97,12 +98,20 @@ def mini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "mini_checks" / "mini.py").write_text(MINI_CHECKS)
     # Kernels import this copy of the package, which has the checks of the small notebook.
     shutil.copytree(ROOT / "autograder", root / "autograder")
-    monkeypatch.setenv("PYTHONPATH", str(root))
     shutil.copy(root / "mini_checks" / "mini.py", root / "autograder" / "checks")
     for name in ("pyproject.toml", "environment.yml"):
         shutil.copy(ROOT / name, root)
-    monkeypatch.setattr(checks, "__path__", [str(root / "mini_checks")])
-    monkeypatch.delitem(sys.modules, "autograder.checks.mini", raising=False)
-    monkeypatch.chdir(root)
-    yield root
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(root))
+        patch.setattr(checks, "__path__", [str(root / "mini_checks")])
+        patch.delitem(sys.modules, "autograder.checks.mini", raising=False)
+        patch.chdir(root)
+        yield root
     sys.modules.pop("autograder.checks.mini", None)
+
+
+@pytest.fixture
+def mini(tmp_path: Path) -> Iterator[Path]:
+    """The root of a small course to break."""
+    with small_course(tmp_path / "mini") as root:
+        yield root

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 from nbformat import NotebookNode
-from rich.console import Console
 
 from autograder.answers import Answer, load_answers
 from autograder.build import Built
 from autograder.compose import dumps
-from autograder.course import load_course
-from autograder.grade import grade
+from autograder.course import Course, load_course
+from autograder.grade import autograde, open_api, prepare, read_rows
+from autograder.master import Master
 from autograder.otter_tests import write as write_otter
 from autograder.processes import find_own_tools
 from autograder.runner import run_submission, with_answers
@@ -107,6 +107,20 @@ def otter_points(submissions: list[Path], archive: Path, out: Path) -> dict[str,
     return {path.stem: json.loads(path.read_text()) for path in out.glob("*.json")}
 
 
+def nbgrader_points(
+    course: Course, master: Master, paths: dict[str, Path], out: Path
+) -> dict[str, dict[str, float]]:
+    """Return the points by student and check name that ``nbgrader autograde`` gives."""
+    prepare(course, master, out)
+    api = open_api(out)
+    for student, path in paths.items():
+        autograde(api, master.name, student, path, out)
+    points: dict[str, dict[str, float]] = {student: {} for student in paths}
+    for row in read_rows(master, out, list(paths), {}):
+        points[row.student][row.check] = row.points
+    return points
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_grader_gives_the_same_points(course, built, name, tmp_path):
     find_own_tools()
@@ -121,13 +135,11 @@ def test_every_grader_gives_the_same_points(course, built, name, tmp_path):
     archive = tmp_path / "otter" / f"{name}.zip"
     with warm_kernels(), ThreadPoolExecutor(1) as thread:
         otter = thread.submit(otter_points, list(paths.values()), archive, tmp_path / "points")
-        console = Console(quiet=True)
-        place = tmp_path / "submissions"
-        rows = grade(course, name, place, tmp_path / "out", console, warm=False)
+        by_nbgrader = nbgrader_points(course, master, paths, tmp_path / "out")
         by_otter = otter.result()
     differences = []
     for student, submission in mixed.items():
-        by_name = {row.check: row.points for row in rows if row.student == student}
+        by_name = by_nbgrader[student]
         verdicts = run_submission(submission.notebook, checks)
         given = {
             "nbgrader": {key: by_name[check.name] for key, check in checks.items()},

@@ -8,13 +8,13 @@ from nbgrader.api import Gradebook
 from rich.console import Console
 
 from autograder import nbgrader_course
-from autograder.compose import dumps, source_notebook
+from autograder.compose import dumps, source_notebook, student_notebook
 from autograder.course import load_course
 from autograder.grade import grade
 from autograder.master import load_master
 from autograder.processes import find_own_tools
 from autograder.runner import with_answers
-from tests.conftest import ROOT
+from tests.conftest import ROOT, small_course
 
 pytestmark = pytest.mark.slow
 NAMES = load_course(ROOT).names
@@ -36,13 +36,17 @@ def test_release_is_the_committed_copy(course, built, name, tmp_path):
     assert release == (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def graded_mini(mini):
-    """Three students of the small course, graded: right, wrong, and no notebook at all."""
+@pytest.fixture(scope="module")
+def graded_mini(tmp_path_factory):
+    """Four students of the small course, graded: right, wrong, spying, and no notebook."""
+    find_own_tools()
+    with small_course(tmp_path_factory.mktemp("class") / "mini") as mini:
+        yield grade_mini(mini)
+
+
+def grade_mini(mini):
     course = load_course(mini)
     master = load_master(course, "01_mini")
-    from autograder.compose import student_notebook
-
     student = student_notebook(source_notebook(course, master))
     spy = "def double(x):\n    print('SPY', x)\n    raise ValueError(f'SPY {x}')"
     answers = {
