@@ -6,6 +6,7 @@ The trusted side is autograder.remote.
 
 from __future__ import annotations
 
+import importlib
 import os
 import pkgutil
 from collections.abc import Callable
@@ -30,6 +31,7 @@ def serve(connection: Connection, folder: str) -> None:
         connection: one end of a pipe; requests and answers are JSON (autograder.codec).
         folder: the working directory for the student's code.
     """
+    importlib.import_module("autograder.preload")  # before any limit runs
     os.chdir(folder)
     os.environ["MPLBACKEND"] = "agg"
     torch.set_num_threads(1)

@@ -88,9 +88,9 @@ def grade(
     found = find_submissions(submissions, name)
     prepare(course, master, out)
     graded = Ledger(out / "graded.json")
-    digests = {student: fingerprint(master, path, out) for student, path in found.items()}
-    todo = [student for student in found if not graded.holds(student, digests[student], out, name)]
-    broken: dict[str, str] = {}
+    broken = {s: f"there is no {name}.ipynb" for s, path in found.items() if path is None}
+    digests = {s: fingerprint(master, path, out) for s, path in found.items() if path}
+    todo = [s for s, digest in digests.items() if not graded.holds(s, digest, out, name)]
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -98,8 +98,8 @@ def grade(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    if len(todo) < len(found):
-        console.print(f"{len(found) - len(todo)} of {len(found)} are graded already")
+    if len(todo) < len(digests):
+        console.print(f"{len(digests) - len(todo)} of {len(digests)} are graded already")
     kernels = warm_kernels() if warm and todo else contextlib.nullcontext()
     with kernels, Progress(*columns, console=console) as progress:
         api = open_api(out)
@@ -124,21 +124,19 @@ def shown(path: Path) -> str:
     return os.path.relpath(path)
 
 
-def find_submissions(folder: Path, name: str) -> dict[str, Path]:
-    """Return the notebook of every student, by student.
+def find_submissions(folder: Path, name: str) -> dict[str, Path | None]:
+    """Return the notebook of every student, by student; None if the folder has none.
 
     Raises:
         CourseError: the folder is missing or holds no such notebook.
     """
     if not folder.is_dir():
         raise CourseError("there is no such folder of submissions", folder)
-    found = {}
+    found: dict[str, Path | None] = {}
     for student in sorted(path for path in folder.iterdir() if path.is_dir()):
-        for path in (student / f"{name}.ipynb", student / name / f"{name}.ipynb"):
-            if path.is_file():
-                found[student.name] = path
-                break
-    if not found:
+        places = (student / f"{name}.ipynb", student / name / f"{name}.ipynb")
+        found[student.name] = next((path for path in places if path.is_file()), None)
+    if not any(found.values()):
         raise CourseError(f"no STUDENT/{name}.ipynb in this folder", folder)
     return found
 

@@ -10,6 +10,8 @@ import contextlib
 import functools
 import io
 
+import torch._dynamo  # noqa: F401  # seconds that the first optimiser would take from a check
+
 from autograder.checks import Check, load_checks, number_checks
 from autograder.judge import judge
 from autograder.student.course_helper import CheckFailed

@@ -58,7 +58,8 @@ def grade_mini(mini):
         place = mini / "class" / name
         place.mkdir(parents=True)
         (place / "01_mini.ipynb").write_text(dumps(with_answers(student, answer)))
-    (mini / "class" / "garbled").mkdir()
+    for name in ("absent", "garbled"):
+        (mini / "class" / name).mkdir()
     (mini / "class" / "garbled" / "01_mini.ipynb").write_text('{"cells": [')
     console = Console(record=True, width=120)
     rows = grade(course, "01_mini", mini / "class", mini / "out", console, warm=False)
@@ -78,18 +79,19 @@ def test_grades_csv_feedback_and_broken_submissions(graded_mini):
     assert given["wrong", public] == (1, "passed") and given["wrong", hidden] == (0, "failed")
     assert given["wrong", written] == (0, "graded")
     assert given["spying", hidden] == (0, "failed")
-    assert given["garbled", hidden] == (0, "broken")
+    assert given["garbled", hidden] == given["absent", hidden] == (0, "broken")
     with (mini / "out" / "grades.csv").open(newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     assert list(table[0]) == [
         *("student", "notebook", "exercise", "check"),
         *("points", "maximum", "status", "message"),
     ]
-    assert len(table) == 4 * 3
+    assert len(table) == 5 * 3
     messages = {(row["student"], row["check"]): row["message"] for row in table}
     assert messages["wrong", hidden] == "Hint: Does the answer depend on x at all?"
     assert "not a notebook" in messages["garbled", hidden]
     assert "garbled could not be graded: not a notebook" in shown
+    assert "absent could not be graded: there is no 01_mini.ipynb" in shown
 
 
 def test_feedback_shows_hints_but_no_hidden_source_input_or_value(graded_mini):

@@ -31,6 +31,8 @@ import torch
 # Okabe and Ito's palette (2008): eight colours that colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 CHECK_SECONDS = 10.0
+# In a notebook the first optimiser imports half of torch in the middle of a check.
+NOTEBOOK_CHECK_SECONDS = 30.0
 # Relative and absolute tolerance by dtype, as in torch.testing, whose import takes seconds.
 TOLERANCES = {
     torch.float16: (1e-3, 1e-5),
@@ -315,7 +317,7 @@ def check(exercise: str, *, points: float, hint: str, hidden: bool = False):
 
     def run(function) -> None:
         title = function.__name__.replace("_", " ")
-        failure = run_check(function, function.__globals__)
+        failure = run_check(function, function.__globals__, NOTEBOOK_CHECK_SECONDS)
         if failure is None:
             print(f"✓ {exercise}: {title} ({points:g} of {points:g} {_points(points)})")
             return
