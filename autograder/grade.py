@@ -291,8 +291,14 @@ def write_csv(rows: list[Row], path: Path) -> None:
 def score_table(master: Master, rows: list[Row]) -> Table:
     """Return the table of students by exercise, with totals of the checks."""
     maxima = {e: sum(c.points for c in master.checks_of(e).values()) for e in master.exercises}
-    legend = "   ".join(f"{n} {e} ({m:g})" for n, (e, m) in enumerate(maxima.items(), 1))
-    table = Table(title=f"{master.name}: points by exercise", caption=legend, title_justify="left")
+    # Non-breaking spaces: a number stays with its exercise.
+    items = (f"{n}\u00a0{e}\u00a0({m:g})" for n, (e, m) in enumerate(maxima.items(), 1))
+    table = Table(
+        title=f"{master.name}: points by exercise",
+        caption="  ".join(items),
+        title_justify="left",
+        caption_justify="left",
+    )
     table.add_column("student", no_wrap=True)
     for number, maximum in enumerate(maxima.values(), 1):
         table.add_column(f"{number}\n/{maximum:g}", justify="right", no_wrap=True)

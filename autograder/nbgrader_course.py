@@ -7,7 +7,7 @@ from pathlib import Path
 from autograder import processes
 from autograder.course import Course
 
-CELL_SECONDS = 60
+CELL_SECONDS = 30
 CONFIG = '''\
 """Configuration of nbgrader. Built by `course build`; edit nbgrader_config_local.py instead."""
 
@@ -19,7 +19,7 @@ c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = {course_id!r}
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 c.GenerateAssignment.preprocessors = student_preprocessors()
-# A check has its own limit, 10 or 30 s; this one is for the student's cells.
+# A check has its own limit, 10 or 20 s; this one is for the student's cells.
 c.Execute.timeout = {seconds}
 c.Execute.extra_arguments = ["--IPKernelApp.log_level=CRITICAL"]
 c.OverwriteCells.add_missing_cells = True

@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from otter.plugins import AbstractOtterPlugin
 
-CELL_SECONDS = 60
+CELL_SECONDS = 30
 
 
 class CourseRules(AbstractOtterPlugin):

@@ -17,7 +17,7 @@ from autograder.judge import Verdict, judge
 from autograder.remote import Session, StudentGone
 from autograder.student.course_helper import StudentRaised, TimeLimit, student_side
 
-CELL_SECONDS = 60.0
+CELL_SECONDS = 30.0
 CHECK_SECONDS = 60.0  # of all calls of a check; one call has Session's limit
 
 

@@ -32,7 +32,7 @@ import torch
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 CHECK_SECONDS = 10.0
 # In a notebook the first optimiser imports half of torch in the middle of a check.
-NOTEBOOK_CHECK_SECONDS = 30.0
+NOTEBOOK_CHECK_SECONDS = 20.0
 # Relative and absolute tolerance by dtype, as in torch.testing, whose import takes seconds.
 TOLERANCES = {
     torch.float16: (1e-3, 1e-5),
