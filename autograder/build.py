@@ -85,7 +85,7 @@ def build(course: Course, names: list[str], say: Callable[[str], None]) -> None:
         name = each.master.name
         stamps.store(f"{name} otter", otter_stamp(course, each))
         stamps.store(f"{name} solution", solution_stamp(course, each))
-        release = nbgrader_course.release(course, name)
+        release = nbgrader_course.release(nbgrader_course.folder(course), name)
         if stamps.differ(f"{name} release", hash_of(dumps(each.source)), release):
             say(f"{name}: nbgrader generate_assignment")
             nbgrader_course.generate_release(course, name)

@@ -154,7 +154,7 @@ def prepare(course: Course, master: Master, out: Path) -> None:
     text = dumps(source_notebook(course, master))
     path = source / f"{name}.ipynb"
     shutil.copy(course.helper, source)
-    release = out / "release" / name / f"{name}.ipynb"
+    release = nbgrader_course.release(out, name)
     if release.is_file() and path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     path.write_text(text, encoding="utf-8")
@@ -192,7 +192,7 @@ class Ledger:
 
 def fingerprint(master: Master, path: Path, out: Path) -> str:
     """Return a hash of all that a submission's grades depend on."""
-    release = out / "release" / master.name / f"{master.name}.ipynb"
+    release = nbgrader_course.release(out, master.name)
     digest = hashlib.sha256(path.read_bytes() + release.read_bytes())
     for check in master.checks:
         digest.update(f"{check.source}{check.points}{check.hint}{check.hidden}".encode())

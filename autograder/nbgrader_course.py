@@ -44,9 +44,9 @@ def write_config(course: Course, place: Path | None = None) -> None:
     (place / "nbgrader_config.py").write_text(text, encoding="utf-8")
 
 
-def release(course: Course, name: str) -> Path:
-    """Return the path of a notebook's release."""
-    return folder(course) / "release" / name / f"{name}.ipynb"
+def release(place: Path, name: str) -> Path:
+    """Return the path of a notebook's release in a course directory."""
+    return place / "release" / name / f"{name}.ipynb"
 
 
 def generate_release(course: Course, name: str, place: Path | None = None) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import builtins
 import multiprocessing
+import sys
 import tempfile
 from collections.abc import Mapping
 
@@ -32,8 +33,9 @@ from autograder.student.course_helper import (
     is_stub,
 )
 
-# A fork server imports the slow libraries once and forks in milliseconds.
-START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+# A fork server imports the slow libraries once and forks in milliseconds. Only on Linux: on
+# macOS a fork of a process that has loaded the system's mathematics can crash.
+START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 START_SECONDS = 120.0
 GRACE_SECONDS = 5.0
 

@@ -2,8 +2,9 @@
 
 Most of the time that grading takes goes into importing torch, once a submission. A
 server imports it once and forks a kernel for every submission. It is reached by a
-kernelspec named python3, so the graders use it unchanged. Where there is no fork
-(Windows) the ordinary kernel takes over; the scores are the same.
+kernelspec named python3, so the graders use it unchanged. Elsewhere than on Linux the
+ordinary kernel takes over: Windows has no fork, and on macOS a fork of a process that has
+loaded the system's mathematics can crash. The scores are the same.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ POLL_SECONDS = 0.1
 @contextlib.contextmanager
 def warm_kernels() -> Iterator[None]:
     """Let every kernel that this process and its children start be forked from a server."""
-    if not hasattr(os, "fork"):
+    if sys.platform != "linux":
         yield
         return
     with tempfile.TemporaryDirectory(prefix="warm-") as name:
