@@ -9,9 +9,13 @@ are answers, decorated with what must become of them:
     @wrong("mse_loss", fails=["averages_over_all_entries"])
     def divides_by_rows(prediction, target): ...
 
+A mistake in one line of a long answer is a change of that answer:
+
+    divides_by_rows = changed(flattens_both, "numel()", "shape[0]", fails=[...])
+
 An answer replaces the solved cell of its exercise in an otherwise perfect notebook.
 It loses exactly the checks in ``fails``, of its own exercise and of later ones that
-call it. So it uses only what its notebook imports, and no other exercise.
+call it. It uses only what its notebook imports and defines before the exercise.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.checks import load_checks, topic_of
@@ -75,6 +79,31 @@ def wrong(
     return lambda answer: _answer(exercise, answer, right=False, fails=fails, hint_of=chosen)
 
 
+def changed(
+    answer: Answer, old: str, new: str, *, fails: Sequence[str], hint_of: str | None = None
+) -> Answer:
+    """Return a wrong answer that differs from another answer in one place.
+
+    Args:
+        answer: the other one, of the same module.
+        old: text that its source contains exactly once.
+        new: the text in its place.
+        fails, hint_of: as of wrong.
+
+    Raises:
+        CourseError: the source does not contain the old text exactly once.
+    """
+    caller = sys._getframe(1)
+    place = Path(caller.f_code.co_filename), caller.f_lineno
+    if answer.source.count(old) != 1:
+        times = answer.source.count(old)
+        raise CourseError(f"{answer.name} contains {old!r} {times} times, not once", *place)
+    fails = tuple(fails)
+    chosen = hint_of or (fails[0] if fails else "")
+    source = answer.source.replace(old, new)
+    return Answer(answer.exercise, "", False, fails, chosen, source, caller.f_lineno)
+
+
 def load_answers(notebook: str) -> list[Answer]:
     """Return the answers of a notebook, such as 01_pytorch_basics, in the order of the file.
 
@@ -90,7 +119,11 @@ def load_answers(notebook: str) -> list[Answer]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # inspect looks for the source of a class there
     spec.loader.exec_module(module)
-    answers = [value for value in vars(module).values() if isinstance(value, Answer)]
+    answers = [
+        replace(value, name=name)
+        for name, value in vars(module).items()
+        if isinstance(value, Answer)
+    ]
     checks = load_checks(notebook)
     for answer in answers:
         _check_answer(answer, {c.exercise for c in checks}, {c.name for c in checks}, path)

@@ -41,7 +41,8 @@ LANGUAGE_METADATA = {
     "language_info": {"name": "python"},
 }
 HELPER_NAMES = re.compile(
-    r"\b(check|expect|expect_close|expect_equal|inside|parameter|plain|numbers)\("
+    r"\b(check|expect|expect_close|expect_equal|expect_written_by_hand|inside|parameter|plain"
+    r"|numbers)\("
 )
 
 

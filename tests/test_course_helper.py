@@ -17,6 +17,8 @@ from autograder.student.course_helper import (
     check,
     expect_close,
     expect_equal,
+    expect_written_by_hand,
+    library_calls,
     numbers,
     run_check,
     time_limit,
@@ -204,3 +206,41 @@ def test_the_palette_is_told_apart_by_dashes_too():
     cycle = plt.rcParams["axes.prop_cycle"].by_key()
     assert len(set(cycle["color"])) == 8
     assert len({str(dash) for dash in cycle["linestyle"][:7]}) == 7
+
+
+IMAGE, KERNEL = torch.ones(1, 1, 5, 5), torch.ones(1, 1, 2, 2)
+
+
+def differentiates():
+    x = torch.ones(3, requires_grad=True)
+    (x * x).sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("what", "call", "names"),
+    [
+        ("convolution", lambda: torch.nn.functional.conv2d(IMAGE, KERNEL), ["conv2d"]),
+        ("convolution", lambda: torch.nn.Conv2d(1, 1, 2)(IMAGE), ["conv2d"]),
+        ("convolution", lambda: torch.ops.aten.conv2d(IMAGE, KERNEL), ["conv2d"]),
+        ("convolution", lambda: torch.nn.functional.unfold(IMAGE, 2), []),
+        ("pooling", lambda: torch.nn.AvgPool2d(2)(IMAGE), ["avg_pool2d"]),
+        ("pooling", lambda: torch.max_pool2d(IMAGE, 2), ["max_pool2d"]),
+        ("pooling", lambda: IMAGE.unfold(2, 2, 1).amax(-1), []),
+        ("autograd", differentiates, ["run_backward"]),
+        ("autograd", lambda: torch.func.grad(torch.sum)(IMAGE), ["run_backward"]),
+        ("autograd", lambda: torch.nn.Linear(5, 2)(IMAGE), []),
+        ("initialisation", lambda: torch.nn.init.orthogonal_(torch.ones(2, 2)), ["orthogonal_"]),
+        ("batch normalisation", lambda: torch.nn.BatchNorm2d(1)(IMAGE), ["batch_norm"]),
+    ],
+)
+def test_library_calls_are_noticed_as_they_run(what, call, names):
+    assert list(dict.fromkeys(library_calls(what, call))) == names
+
+
+def test_a_function_of_the_same_name_that_a_student_wrote_is_no_library_call():
+    def convolve2d(image):
+        return image.flip(-1)
+
+    expect_written_by_hand("convolution", convolve2d, IMAGE)
+    text = mismatch(lambda: expect_written_by_hand("convolution", torch.conv2d, IMAGE, KERNEL))
+    assert text == ("  torch.conv2d calls the library's conv2d.\n  Write the convolution yourself.")

@@ -2,7 +2,9 @@
 
 import pytest
 
+from autograder.answers import changed, right
 from autograder.checks import Check
+from autograder.errors import CourseError
 from autograder.judge import Verdict
 from autograder.master import Cell, Master
 from autograder.prove import Case, idle_checks, matrix_page, problems, thin_exercises
@@ -68,3 +70,20 @@ def test_the_page_has_a_row_for_every_wrong_answer(master):
     outcomes = [{}, {"seen": PASSED, "one": FAILED, "two": PASSED}]
     page = matrix_page(master, todo, outcomes)
     assert "| slip |  | ✗ |  |  | Look. |" in page
+
+
+@right("f")
+def takes_a_list(values):
+    return sorted(values)
+
+
+def test_a_change_of_an_answer_is_a_wrong_answer_to_its_exercise():
+    slip = changed(takes_a_list, "sorted", "list", fails=["one"])
+    assert (slip.exercise, slip.right, slip.fails, slip.hint_of) == ("f", False, ("one",), "one")
+    assert slip.source == "def f(values):\n    return list(values)"
+
+
+@pytest.mark.parametrize(("old", "times"), [("values", 2), ("reversed", 0)])
+def test_a_change_must_name_one_place(old, times):
+    with pytest.raises(CourseError, match=f"contains '{old}' {times} times, not once"):
+        changed(takes_a_list, old, "new", fails=["one"])

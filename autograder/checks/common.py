@@ -1,0 +1,31 @@
+"""Expectations that hidden checks of several notebooks share."""
+
+import torch
+
+from autograder.student.course_helper import expect_equal, inside
+
+
+def expect_device_of_input(function, *arguments) -> None:
+    """Fail unless the function's result lies on the device of the tensors that go in.
+
+    It needs no second device: new tensors go to the meta device unless the code says
+    where, and the arguments are on the CPU. A tensor cannot be moved away from the meta
+    device, though, as in ``torch.eye(3).to(x.device)``; if that raises, the arguments go
+    to the meta device instead and new tensors to the CPU.
+    """
+    inside("torch.set_default_device")("meta")
+    try:
+        device, expected = function(*arguments).device, torch.device("cpu")
+    except Exception:
+        device = None
+    finally:
+        inside("torch.set_default_device")(None)
+    if device is None:
+        on_meta = [
+            inside("torch.empty_like")(value, device="meta")
+            if isinstance(value, torch.Tensor)
+            else value
+            for value in arguments
+        ]
+        device, expected = function(*on_meta).device, torch.device("meta")
+    expect_equal(device, expected)
