@@ -32,7 +32,8 @@ class Case:
         kind: "right", "wrong" or "untouched".
         fails: the names of the checks that must fail.
         hint_of: of a wrong answer the check whose hint is about it, else "".
-        notebook: the submission.
+        notebook: the submission, without the cells of checks that are not judged.
+        judged: the ids of the checks to judge.
     """
 
     exercise: str
@@ -41,6 +42,7 @@ class Case:
     fails: frozenset[str]
     hint_of: str
     notebook: NotebookNode
+    judged: tuple[str, ...]
 
     @property
     def title(self) -> str:
@@ -53,24 +55,37 @@ def solutions(master: Master) -> dict[str, str]:
 
 
 def cases(master: Master, student: NotebookNode, answers: list[Answer]) -> Iterator[Case]:
-    """Yield the master, the untouched notebook, and the master with each answer in turn."""
+    """Yield the master, the untouched notebook, and the master with each answer in turn.
+
+    Of an answer only the checks of its own and of later exercises are judged: no cell
+    can change the outcome of one that ran before it.
+    """
     perfect = solutions(master)
+    every = tuple(master.checks_by_id)
     everything = frozenset(check.name for check in master.checks)
-    yield Case("", "master", "right", frozenset(), "", with_answers(student, perfect))
-    yield Case("", "untouched", "untouched", everything, "", student)
+    solved = with_answers(student, perfect)
+    yield Case("", "master", "right", frozenset(), "", solved, every)
+    yield Case("", "untouched", "untouched", everything, "", student, every)
     for answer in answers:
         notebook = with_answers(student, perfect | {answer.exercise: answer.source})
+        judged = every[every.index(next(iter(master.checks_of(answer.exercise)))) :]
+        earlier = set(every) - set(judged)
+        notebook.cells = [cell for cell in notebook.cells if _grade_id(cell) not in earlier]
         kind = "right" if answer.right else "wrong"
         fails = frozenset(answer.fails)
-        yield Case(answer.exercise, answer.name, kind, fails, answer.hint_of, notebook)
+        yield Case(answer.exercise, answer.name, kind, fails, answer.hint_of, notebook, judged)
+
+
+def _grade_id(cell: NotebookNode) -> str | None:
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 
 def run_case(name: str, case: Case) -> dict[str, Verdict]:
     """Judge a case; return the verdicts by the name of the check."""
     checks = checks_by_id(name)
-    return {
-        checks[key].name: verdict for key, verdict in run_submission(case.notebook, checks).items()
-    }
+    chosen = {key: checks[key] for key in case.judged}
+    verdicts = run_submission(case.notebook, chosen)
+    return {checks[key].name: verdict for key, verdict in verdicts.items()}
 
 
 def failed_of(verdicts: dict[str, Verdict]) -> set[str]:

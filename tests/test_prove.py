@@ -2,12 +2,13 @@
 
 import pytest
 
-from autograder.answers import changed, right
+from autograder.answers import changed, load_answers, right
+from autograder.build import compose
 from autograder.checks import Check
 from autograder.errors import CourseError
 from autograder.judge import Verdict
 from autograder.master import Cell, Master
-from autograder.prove import Case, idle_checks, matrix_page, problems, thin_exercises
+from autograder.prove import Case, cases, idle_checks, matrix_page, problems, thin_exercises
 
 PASSED = Verdict(True, "passed", "", "")
 FAILED = Verdict(False, "mismatch", "  f(1)\nHint: Look.", "  f(1)")
@@ -25,7 +26,7 @@ def master(tmp_path):
 
 
 def case(kind: str, *fails: str, name: str = "answer") -> Case:
-    return Case("f", name, kind, frozenset(fails), fails[0] if fails else "", None)
+    return Case("f", name, kind, frozenset(fails), fails[0] if fails else "", None, ())
 
 
 def test_as_demanded_is_no_problem(master):
@@ -87,3 +88,18 @@ def test_a_change_of_an_answer_is_a_wrong_answer_to_its_exercise():
 def test_a_change_must_name_one_place(old, times):
     with pytest.raises(CourseError, match=f"contains '{old}' {times} times, not once"):
         changed(takes_a_list, old, "new", fails=["one"])
+
+
+def test_an_answer_is_judged_by_the_checks_of_its_own_and_of_later_exercises(course):
+    name = course.names[0]
+    built = compose(course, name)
+    every = list(built.master.checks_by_id)
+    answers = load_answers(name)
+    master, untouched, *rest = cases(built.master, built.student, answers)
+    assert list(master.judged) == list(untouched.judged) == every
+    assert [case.exercise for case in rest] == [answer.exercise for answer in answers]
+    for case in rest:
+        own = next(iter(built.master.checks_of(case.exercise)))
+        assert list(case.judged) == every[every.index(own) :]
+        ids = {cell.id for cell in case.notebook.cells}
+        assert ids >= set(case.judged) and not ids & set(every[: every.index(own)])
