@@ -16,6 +16,7 @@ import linecache
 import os
 import pkgutil
 import random
+import re
 import signal
 import sys
 import textwrap
@@ -68,17 +69,18 @@ def use_course_style() -> None:
     )
 
 
-def play(draw, **ranges: tuple[float, float, float, float]) -> None:
-    """Draw a figure that sliders change; where widgets do not run draw it once.
+def play(draw, **controls: tuple[float, float, float, float] | list[str]) -> None:
+    """Draw a figure that sliders and menus change; where widgets do not run draw it once.
 
     They do not run without the package ipywidgets, nor in a notebook that is executed
     without a person in front of it, which sets the variable COURSE_STATIC_FIGURES.
 
     Args:
-        draw: a function of one number per slider; it draws and shows one figure.
-        ranges: for every slider ``name=(start, low, high, step)``.
+        draw: a function of one argument per control; it draws and shows one figure.
+        controls: for every slider ``name=(start, low, high, step)``, for every menu
+            ``name=[first choice, another, ...]``.
     """
-    starts = {name: start for name, (start, _, _, _) in ranges.items()}
+    starts = {name: control[0] for name, control in controls.items()}
     try:
         import ipywidgets
     except ImportError:
@@ -87,15 +89,15 @@ def play(draw, **ranges: tuple[float, float, float, float]) -> None:
     if ipywidgets is None or os.environ.get("COURSE_STATIC_FIGURES"):
         draw(**starts)
         return
-    ipywidgets.interact(
-        draw,
-        **{
-            name: (ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider)(
-                value=start, min=low, max=high, step=step, continuous_update=False
-            )
-            for name, (start, low, high, step) in ranges.items()
-        },
-    )
+
+    def widget(control):
+        if isinstance(control, list):
+            return ipywidgets.Dropdown(options=control)
+        start, low, high, step = control
+        slider = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
+        return slider(value=start, min=low, max=high, step=step, continuous_update=False)
+
+    ipywidgets.interact(draw, **{name: widget(control) for name, control in controls.items()})
 
 
 @contextlib.contextmanager
@@ -488,6 +490,59 @@ def expect(condition: bool, message: str) -> None:
         raise Mismatch(textwrap.indent(message, "  "))
 
 
+# Library functions that do an exercise's work, by the last part of their names. Functions of
+# C are matched wherever they are, functions of Python in these packages alone.
+LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "skimage", "sklearn", "cv2")
+LIBRARY_CALLS = {
+    "autograd": r"run_backward|_?make_dual",
+    "batch normalisation": r"\w*(batch|group|instance|layer)_norm\w*",
+    "convolution": r"\w*(conv(olution|olve|_transpose)?|correlate)(\dd)?(_backward)?",
+    "initialisation": r"(xavier|kaiming)_\w+|orthogonal_",
+    "pooling": r"\w*(max|avg|average|lp)_?pool\w*",
+}
+
+
+def library_calls(what: str, function, *arguments, **keywords) -> list[str]:
+    """Call a function and return the library functions that did its work, such as ``conv2d``.
+
+    They are noticed as they run, so another name for them or a module around them does
+    not hide them.
+
+    Args:
+        what: a key of LIBRARY_CALLS.
+        function: called with the arguments; what it returns is dropped.
+    """
+    pattern = re.compile(LIBRARY_CALLS[what])
+    found: dict[str, None] = {}
+
+    def notice(frame: FrameType, event: str, called) -> None:
+        if event == "c_call":
+            name = called.__name__
+        elif event == "call":
+            package = frame.f_globals.get("__name__", "").partition(".")[0]
+            name = frame.f_code.co_name if package in LIBRARIES else ""
+        else:
+            return
+        if pattern.fullmatch(name):
+            found[name] = None
+
+    before = sys.getprofile()
+    sys.setprofile(notice)
+    try:
+        function(*arguments, **keywords)
+    finally:
+        sys.setprofile(before)
+    return list(found)
+
+
+def expect_written_by_hand(what: str, function, *arguments, **keywords) -> None:
+    """Fail if a call lets a library do what the exercise asks for; see library_calls."""
+    found = inside(f"{__name__}.library_calls")(what, function, *arguments, **keywords)
+    call = _argument(inspect.currentframe().f_back, 1)
+    names = " and ".join(found)
+    expect(not found, f"{call} calls the library's {names}.\nWrite the {what} yourself.")
+
+
 def expect_equal(actual, expected) -> None:
     """Fail unless a shape, whole number, string or list is exactly the expected one."""
     actual = plain(actual)
@@ -545,19 +600,21 @@ def _first_difference(actual: torch.Tensor, wanted: torch.Tensor, close: torch.T
 
 
 def _compare(frame: FrameType | None, returned: str, expected: str) -> str:
-    call = _first_argument(frame.f_back) if frame and frame.f_back else ""
+    call = _argument(frame.f_back) if frame and frame.f_back else ""
     lines = [f"  {call}"] if call else []
     return "\n".join([*lines, f"    returned  {returned}", f"    expected  {expected}"])
 
 
-def _first_argument(frame: FrameType) -> str:
-    """Return the source text of the first argument of the call that the frame is making."""
+def _argument(frame: FrameType, number: int = 0) -> str:
+    """Return the source text of one argument of the call that the frame is making."""
     source = _source_of_current_call(frame.f_code, frame.f_lasti)
     try:
         call = ast.parse(textwrap.dedent(source).strip(), mode="eval").body
     except SyntaxError:
         return ""
-    return ast.unparse(call.args[0]) if isinstance(call, ast.Call) and call.args else ""
+    if not isinstance(call, ast.Call) or len(call.args) <= number:
+        return ""
+    return ast.unparse(call.args[number])
 
 
 def _source_of_current_call(code: CodeType, instruction: int) -> str:

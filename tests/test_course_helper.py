@@ -195,8 +195,23 @@ def test_play_draws_once_where_widgets_do_not_run(monkeypatch, capsys):
     monkeypatch.delenv("COURSE_STATIC_FIGURES")
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     course_helper.play(lambda width: drawn.append(width), width=(4, 1, 9, 1))
-    assert drawn == [3, 4]
+    course_helper.play(lambda kind: drawn.append(kind), kind=["first", "second"])
+    assert drawn == [3, 4, "first"]
     assert "ipywidgets" in capsys.readouterr().out
+
+
+def test_play_shows_a_slider_for_numbers_and_a_menu_for_choices(monkeypatch):
+    import ipywidgets
+
+    monkeypatch.delenv("COURSE_STATIC_FIGURES", raising=False)
+    shown = {}
+    monkeypatch.setattr(ipywidgets, "interact", lambda draw, **widgets: shown.update(widgets))
+    course_helper.play(print, depth=(3, 1, 9, 1), rate=(0.5, 0.0, 1.0, 0.1), init=["he", "zero"])
+    kinds = [type(widget).__name__ for widget in shown.values()]
+    assert kinds == ["IntSlider", "FloatSlider", "Dropdown"]
+    assert [widget.value for widget in shown.values()] == [3, 0.5, "he"]
+    assert (shown["depth"].min, shown["depth"].max, shown["depth"].step) == (1, 9, 1)
+    assert shown["init"].options == ("he", "zero")
 
 
 def test_the_palette_is_told_apart_by_dashes_too():

@@ -69,17 +69,18 @@ def use_course_style() -> None:
     )
 
 
-def play(draw, **ranges: tuple[float, float, float, float]) -> None:
-    """Draw a figure that sliders change; where widgets do not run draw it once.
+def play(draw, **controls: tuple[float, float, float, float] | list[str]) -> None:
+    """Draw a figure that sliders and menus change; where widgets do not run draw it once.
 
     They do not run without the package ipywidgets, nor in a notebook that is executed
     without a person in front of it, which sets the variable COURSE_STATIC_FIGURES.
 
     Args:
-        draw: a function of one number per slider; it draws and shows one figure.
-        ranges: for every slider ``name=(start, low, high, step)``.
+        draw: a function of one argument per control; it draws and shows one figure.
+        controls: for every slider ``name=(start, low, high, step)``, for every menu
+            ``name=[first choice, another, ...]``.
     """
-    starts = {name: start for name, (start, _, _, _) in ranges.items()}
+    starts = {name: control[0] for name, control in controls.items()}
     try:
         import ipywidgets
     except ImportError:
@@ -88,15 +89,15 @@ def play(draw, **ranges: tuple[float, float, float, float]) -> None:
     if ipywidgets is None or os.environ.get("COURSE_STATIC_FIGURES"):
         draw(**starts)
         return
-    ipywidgets.interact(
-        draw,
-        **{
-            name: (ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider)(
-                value=start, min=low, max=high, step=step, continuous_update=False
-            )
-            for name, (start, low, high, step) in ranges.items()
-        },
-    )
+
+    def widget(control):
+        if isinstance(control, list):
+            return ipywidgets.Dropdown(options=control)
+        start, low, high, step = control
+        slider = ipywidgets.IntSlider if isinstance(step, int) else ipywidgets.FloatSlider
+        return slider(value=start, min=low, max=high, step=step, continuous_update=False)
+
+    ipywidgets.interact(draw, **{name: widget(control) for name, control in controls.items()})
 
 
 @contextlib.contextmanager
