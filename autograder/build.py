@@ -14,6 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +67,12 @@ def build(course: Course, names: list[str], say: Callable[[str], None]) -> None:
     """
     course.build.mkdir(exist_ok=True)
     stamps = Stamps(course.build / "stamps.json")
-    with tempfile.TemporaryDirectory(dir=course.build, prefix="building-") as folder:
+    with (
+        tempfile.TemporaryDirectory(dir=course.build, prefix="building-") as folder,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
         new = Path(folder)
+        runs = []
         built = [compose(course, name) for name in names]
         for each in built:
             name = each.master.name
@@ -77,7 +82,9 @@ def build(course: Course, names: list[str], say: Callable[[str], None]) -> None:
                 otter_tests.write(course, each.master, new / "otter")
             if stamps.differ(f"{name} solution", solution_stamp(course, each), _run(course, name)):
                 say(f"{name}: running the solution")
-                execute_solution(course, each, new / "solutions")
+                runs.append(pool.submit(execute_solution, course, each, new / "solutions"))
+        for run in runs:
+            run.result()
         leaks.scan(new / "notebooks", [each.master for each in built])
         _swap_all(new, course)
     nbgrader_course.write_config(course)
