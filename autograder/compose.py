@@ -47,14 +47,17 @@ HELPER_NAMES = re.compile(
 
 
 class NamedStubs(ClearSolutions):
-    """nbgrader's ClearSolutions with a stub that names its exercise."""
+    """nbgrader's ClearSolutions with a stub that names its exercise and its method."""
 
     text_stub = Unicode(ANSWER_HERE).tag(config=True)
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict, cell_index: int):
         exercise = cell.metadata.get("nbgrader", {}).get("grade_id", "")
         self.code_stub = {"python": stub(exercise)}
-        return super().preprocess_cell(cell, resources, cell_index)
+        cell, resources = super().preprocess_cell(cell, resources, cell_index)
+        if cell.cell_type == "code":
+            cell.source = with_methods_named(cell.source, exercise)
+        return cell, resources
 
 
 def stub(exercise: str) -> str:
@@ -63,6 +66,16 @@ def stub(exercise: str) -> str:
         "# Replace the next line with your code.\n"
         f'raise NotImplementedError("{exercise} is not written yet.")'
     )
+
+
+def with_methods_named(source: str, exercise: str) -> str:
+    """Return the source of a class with the method's name in the stub of each method."""
+    name, lines = exercise, []
+    for line in source.splitlines():
+        method = re.match(r" {4}def (\w+)\(", line)
+        name = f"{exercise}.{method[1]}" if method else name
+        lines.append(line.replace(f'("{exercise} is not written', f'("{name} is not written'))
+    return "\n".join(lines)
 
 
 def student_preprocessors() -> list[type]:

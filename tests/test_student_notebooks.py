@@ -34,7 +34,8 @@ def test_stub_is_the_solution_minus_the_solution_regions(built, name):
     for cell in built[name].master.cells:
         if cell.exercise:
             stub_lines = {line.strip() for line in stub(cell.exercise).splitlines()}
-            left = [s for s in student[cell.exercise].splitlines() if s.strip() not in stub_lines]
+            text = re.sub(r"\.\w+ is not written", " is not written", student[cell.exercise])
+            left = [line for line in text.splitlines() if line.strip() not in stub_lines]
             assert left == without_regions(cell.source, BEGIN, END).splitlines()
 
 
@@ -46,18 +47,22 @@ def test_stub_keeps_signature_and_docstring_and_names_the_exercise(built, name):
         (solved,), (stubbed,) = ast.parse(cell.source).body, ast.parse(student[cell.exercise]).body
         assert ast.get_docstring(stubbed) == ast.get_docstring(solved)
         assert signatures(stubbed) == signatures(solved)
-        assert f'raise NotImplementedError("{cell.exercise} is not written yet.")' in ast.unparse(
-            stubbed
-        ).replace("'", '"')
+        for node in ast.walk(stubbed):
+            if isinstance(node, ast.Raise):
+                assert re.fullmatch(
+                    rf"raise NotImplementedError\('{cell.exercise}(\.\w+)? is not written yet\.'\)",
+                    ast.unparse(node),
+                )
+        assert f"NotImplementedError('{cell.exercise}" in ast.unparse(stubbed)
 
 
-def signatures(definition) -> list[str]:
-    """Name, arguments and docstring of every function and class in a definition."""
-    kinds = (ast.FunctionDef, ast.ClassDef)
+def signatures(definition) -> list[tuple[str, str, str | None]]:
+    """Name, arguments and docstring of a function, or of a class and its methods."""
+    nodes = [definition, *(definition.body if isinstance(definition, ast.ClassDef) else [])]
     return [
         (node.name, ast.unparse(node.args) if isinstance(node, ast.FunctionDef) else "", d)
-        for node in ast.walk(definition)
-        if isinstance(node, kinds)
+        for node in nodes
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
         for d in [ast.get_docstring(node)]
     ]
 
@@ -116,7 +121,7 @@ def test_untouched_notebook_runs_to_its_end_with_only_the_stubs_errors(name, tmp
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 assert output.ename == "NotWrittenYet", output.traceback
-                assert re.search(r"^✗ \w+: .*\n\w+ is not written yet\. ", output.evalue)
+                assert re.search(r"^✗ \w+: .*\n[\w.]+ is not written yet\. ", output.evalue)
                 assert not any("Traceback" in line for line in output.traceback)
             if output.output_type == "stream":
                 assert output.name != "stderr", output.text
@@ -124,6 +129,8 @@ def test_untouched_notebook_runs_to_its_end_with_only_the_stubs_errors(name, tmp
 
 @pytest.mark.slow
 def test_master_runs_as_a_script(name, tmp_path):
+    if name != NAMES[0]:
+        pytest.skip("`course build` has run the same cells; one script is enough")
     environment = {**os.environ, "MPLBACKEND": "agg"}
     script = ROOT / "solutions" / f"{name}.py"
     done = subprocess.run(
