@@ -567,7 +567,9 @@ def expect_close(actual, expected, *, rtol: float | None = None, atol: float | N
     actual = plain(actual)
     if isinstance(actual, (int, float)) and not isinstance(actual, bool):
         actual = torch.tensor(actual, dtype=torch.float64)
-    wanted = expected if isinstance(expected, torch.Tensor) else torch.tensor(expected)
+    wanted = expected
+    if not isinstance(expected, torch.Tensor):
+        wanted = torch.tensor(expected, dtype=torch.float64)
     if not isinstance(actual, torch.Tensor):
         raise Mismatch(_compare(caller, _show(actual), _show(wanted)))
     if not isinstance(expected, torch.Tensor):
