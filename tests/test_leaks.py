@@ -1,5 +1,6 @@
 """What students get shows no solution, no model answer and no hidden check."""
 
+import dataclasses
 import json
 import shutil
 
@@ -60,6 +61,23 @@ def test_a_planted_leak_is_found(release, leak, what, place):
     (folder / "01_mini.ipynb").write_text(json.dumps(notebook))
     with pytest.raises(CourseError, match=what):
         leaks.scan(folder, [built.master])
+
+
+def test_a_later_notebook_may_show_how_an_earlier_one_is_solved(release):
+    folder, built = release
+    shutil.move(folder / "01_mini.ipynb", folder / "02_next.ipynb")
+    text = (folder / "02_next.ipynb").read_text()
+    later = dataclasses.replace(built.master, name="02_next", cells=(), checks=())
+    solved = text.replace("A small notebook", "return result_of_doubling")
+    (folder / "02_next.ipynb").write_text(solved)
+    leaks.scan(folder, [built.master, later])
+    with pytest.raises(CourseError, match="a solution line of double"):
+        leaks.scan(folder, [dataclasses.replace(built.master, name="03_after"), later])
+    (folder / "02_next.ipynb").write_text(
+        text.replace("A small notebook", "doubles_a_negative_number")
+    )
+    with pytest.raises(CourseError, match="a line of the hidden check"):
+        leaks.scan(folder, [built.master, later])
 
 
 def test_every_secret_of_the_real_course_is_in_its_sources(built):
