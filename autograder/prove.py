@@ -214,7 +214,7 @@ def _report(
             killers = ", ".join(sorted(wrongs[case.title])) or "NOTHING"
             console.print(f"  [bold]{case.title}[/bold]  killed by {killers}", soft_wrap=True)
     for line in complaints:
-        console.print(f"[red]{master.name}: {line}[/red]", soft_wrap=True)
+        console.print(f"{master.name}: {line}", style="red", markup=False, soft_wrap=True)
     killed = sum(1 for failed in wrongs.values() if failed)
     right = sum(case.kind == "right" for case in todo)
     console.print(
