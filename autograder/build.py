@@ -181,6 +181,8 @@ def execute_solution(course: Course, built: Built, folder: Path) -> None:
         shutil.copy(course.helper, place)
         environment = {
             **os.environ,
+            # Several notebooks run at a time; threads that wait for one another's cores spin.
+            "OMP_NUM_THREADS": "1",
             "COURSE_DATA": str(course.root / "data"),
             # A page has no kernel to answer sliders. And nbclient 0.11 with ipykernel 7
             # now and then waits for ever for a cell that shows a widget.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from autograder.build import Built, compose
 from autograder.course import Course, load_course
 
 ROOT = Path(__file__).resolve().parent.parent
+# Tests and their kernels share the cores; threads that wait for one another's cores spin.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 MINI_MASTER = '''\
 # %% [markdown]
