@@ -2,7 +2,14 @@
 
 import torch
 
-from autograder.student.course_helper import expect_equal, inside
+from autograder.student.course_helper import (
+    StudentRaised,
+    builtin_name,
+    expect,
+    expect_equal,
+    inside,
+    is_stub,
+)
 
 
 def expect_device_of_input(function, *arguments) -> None:
@@ -29,3 +36,17 @@ def expect_device_of_input(function, *arguments) -> None:
         ]
         device, expected = function(*on_meta).device, torch.device("meta")
     expect_equal(device, expected)
+
+
+def expect_raises(kind: str, function, *arguments, **keywords) -> None:
+    """Fail unless the call raises a built-in exception of this name, such as ValueError."""
+    raised = "nothing"
+    try:
+        function(*arguments, **keywords)
+    except StudentRaised as error:  # in another process
+        raised = error.failure.error
+    except Exception as error:
+        if is_stub(error):
+            raise
+        raised = builtin_name(error)
+    expect(raised == kind, f"it raised {raised}, expected {kind}")
