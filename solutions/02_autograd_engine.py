@@ -27,9 +27,9 @@
 # | 5 Convolution and pooling | `conv2d_backward`, `max_pool2d_backward`, a written question | 60 |
 # | 6 Two models | `LinearModel`, `ToyConvnet`, `regularized_loss`, `train`; two questions | 75 |
 #
-# PyTorch's own `backward()` stays switched off in this notebook: where an exercise asks for a
-# gradient, `backward`, `torch.autograd` and `torch.func` are forbidden, and a check notices them.
-# You still use torch for the arithmetic.
+# PyTorch's own `backward()` only serves to check yours. Where an exercise asks for a gradient,
+# `backward`, `torch.autograd` and `torch.func` are forbidden, and a check notices them. You still
+# use torch for the arithmetic.
 
 # %%
 import itertools
@@ -618,7 +618,7 @@ class Tensor:
         def pullback(gradient):
             return gradient * other.data, gradient * self.data
 
-        return Tensor(self.data * other.data, (self, other), "×", pullback)
+        return Tensor(self.data * other.data, (self, other), "*", pullback)
 
     def __add__(self, other):
         """Return self + other."""
@@ -890,7 +890,7 @@ def draw_graph(root, title="", **names):
         panel.add_patch(box)
         title_of_box = name_of.get(id(node), "")
         operation = node.op or ("" if title_of_box else "constant")
-        label = " = ".join(part for part in (title_of_box, operation) if part)
+        label = ": ".join(part for part in (title_of_box, operation) if part)
         panel.text(x, y + 0.19, label, ha="center", va="center", weight="bold", fontsize=11)
         panel.text(x, y - 0.02, tell(node.data), ha="center", va="center", fontsize=10)
         gradient = "no grad yet"
@@ -1761,12 +1761,10 @@ with waits_for("Tensor", "ToyConvnet", "regularized_loss", "train"):
 # %% tags=["skip-execution"]
 with waits_for("Tensor", "ToyConvnet", "regularized_loss"):
     zero = ToyConvnet(Tensor(torch.zeros(2, 2)), Tensor(torch.zeros(2, 2)))
-    regularized_loss(zero(batch_x), batch_x.amax(1), [], decay=0.0).backward()
     p = zero(batch_x)
-    loss = regularized_loss(p, batch_x.amax(1), [], decay=0.0)
-    loss.backward()
+    regularized_loss(p, batch_x.amax(1), [], decay=0.0).backward()
     draw_graph(
-        loss, "The loss of a convnet that starts at zero", w=zero.w, u=zero.u, p=p, loss=loss
+        p, "A convnet that starts at zero, with gradients of its loss", w=zero.w, u=zero.u, p=p
     )
 
 # %% [markdown]

@@ -1387,7 +1387,7 @@ with waits_for("DeepMLP", "he_normal_", "dead_fraction"):
 
 
 # %% tags=["skip-execution"]
-def draw_network(depth, activation, init, batch_norm_before, gain):
+def draw_network(depth, activation, init, normalise, gain):
     """Draw the gradients of one network; activation and init are names."""
     needed = ("DeepMLP", "layer_gradient_magnitudes", "glorot_uniform_", "he_normal_")
     with waits_for(*needed, "orthogonal_", "batch_norm"):
@@ -1398,7 +1398,7 @@ def draw_network(depth, activation, init, batch_norm_before, gain):
             with torch.no_grad():
                 weight *= gain
 
-        chosen = normalised(function) if batch_norm_before == "yes" else function
+        chosen = normalised(function) if normalise == "yes" else function
         model = DeepMLP(784, depth, 64, 10, chosen, scaled, seed=0).double()
         magnitudes = layer_gradient_magnitudes(model, x.double(), y)
         _, panel = plt.subplots(figsize=(9, 4), layout="constrained")
@@ -1406,7 +1406,7 @@ def draw_network(depth, activation, init, batch_norm_before, gain):
         draw_gradients(panel, magnitudes, marker="o", ms=4, color=colour)
         panel.axhspan(1e-4, 1e-1, color="0.92", zorder=0)
         panel.set(ylim=(1e-20, 1e10), xlim=(0, depth + 2))
-        normed = " + batch norm" if batch_norm_before == "yes" else ""
+        normed = " + batch norm" if normalise == "yes" else ""
         panel.set_title(f"{activation}{normed}, {init}, gain {gain:g}, {depth} hidden layers")
         plt.show()
 
@@ -1416,7 +1416,7 @@ play(
     depth=(30, 1, 60, 1),
     activation=["sigmoid", "tanh", "ReLU", "leaky ReLU"],
     init=["Glorot uniform", "He normal", "orthogonal", "normal, std 0.05"],
-    batch_norm_before=["no", "yes"],
+    normalise=["no", "yes"],
     gain=(1.0, 0.2, 5.0, 0.1),
 )
 
