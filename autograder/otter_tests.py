@@ -18,9 +18,11 @@ PLUGIN = "autograder.otter_plugin.CourseRules"
 CARRIED = (
     "autograder/__init__.py",
     "autograder/checks/__init__.py",
+    "autograder/checks/common.py",
     "autograder/judge.py",
     "autograder/limits.py",
     "autograder/otter_plugin.py",
+    "autograder/spies.py",
     "autograder/stock.py",
     "autograder/student/__init__.py",
     "autograder/student/course_helper.py",

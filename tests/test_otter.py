@@ -1,8 +1,10 @@
 """Otter's zip carries what grading needs and no more; written answers can be exported."""
 
+import functools
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 import yaml
@@ -19,13 +21,25 @@ NAMES = load_course(ROOT).names
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
 
+@pytest.fixture(scope="module")
+def unpacked_of(course, built, tmp_path_factory):
+    """Gives the folder of a notebook's unpacked zip, which takes `otter generate` seconds."""
+
+    @functools.cache
+    def make(name: str) -> Path:
+        place = tmp_path_factory.mktemp(name)
+        write(course, built[name].master, place / "otter")
+        with zipfile.ZipFile(place / "otter" / f"{name}.zip") as archive:
+            archive.extractall(place / "source")
+        return place / "source"
+
+    return make
+
+
 @pytest.fixture
-def unpacked(course, built, name, tmp_path):
+def unpacked(unpacked_of, name):
     """The zip of a notebook, unpacked."""
-    write(course, built[name].master, tmp_path / "otter")
-    with zipfile.ZipFile(tmp_path / "otter" / f"{name}.zip") as archive:
-        archive.extractall(tmp_path / "source")
-    return tmp_path / "source"
+    return unpacked_of(name)
 
 
 def test_the_zip_carries_environment_data_helper_and_only_its_checks(unpacked, built, name):
@@ -36,7 +50,7 @@ def test_the_zip_carries_environment_data_helper_and_only_its_checks(unpacked, b
     } <= files
     assert not [file for file in files if "solution" in file or file.endswith(".ipynb")]
     modules = {path.stem for path in (unpacked / "autograder" / "checks").glob("*.py")}
-    assert modules == {"__init__", name.partition("_")[2]}
+    assert modules == {"__init__", "common", name.partition("_")[2]}
     tests = {path.stem for path in (unpacked / "tests").glob("*.py")}
     assert tests == set(built[name].master.exercises)
     environment = yaml.safe_load((unpacked / "environment.yml").read_text())
@@ -52,7 +66,8 @@ def test_the_carried_package_needs_nothing_else_of_ours(unpacked, name):
         f"ours = ({str(ROOT)!r}, {str(ROOT / 'autograder' / 'student')!r})\n"
         "sys.path[:] = [path for path in sys.path if path not in ours]\n"
         f"sys.path.insert(0, {str(unpacked)!r})\n"
-        "import autograder.otter_plugin, autograder.limits, autograder.stock as stock\n"
+        "import autograder.otter_plugin, autograder.limits, autograder.spies\n"
+        "import autograder.stock as stock\n"
         f"assert stock.checks_by_id({name!r})\n"
         f"assert autograder.__file__.startswith({str(unpacked)!r})\n"
     )

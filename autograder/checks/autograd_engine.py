@@ -743,10 +743,7 @@ def keeps_gradients_apart(Tensor):
 def goes_through_a_deep_graph(Tensor):
     """500 times the mean of a value with itself: 1,000 nodes deep, with 2 to the 500 paths."""
     a = Tensor(torch.tensor(3.0, dtype=torch.float64))
-    value = a
-    for _ in range(500):
-        value = value * 0.5 + value * 0.5
-    value.backward()
+    inside("autograder.spies.average_with_itself")(a, 500).backward()
     expect_close(a.grad, 1.0)
 
 
