@@ -5,7 +5,8 @@ So they agree with the judge in a second process, of which `course prove` shows 
 Each submission carries one answer to every exercise, so that the whole corpus fits
 into a few. Where an answer stands beside a wrong one that it calls, only the graders'
 agreement counts; every answer also stands where none hides its score, and gets there what
-the corpus says of it alone.
+the corpus says of it alone. Agreement alone counts, too, for a check that uses two
+exercises, one of them answered wrongly.
 """
 
 import json
@@ -92,6 +93,11 @@ def mixed_submissions(built: Built, corpus: list[Answer]) -> dict[str, Mixed]:
         fails = {name for e, answer in row.items() for name in set(answer.fails) & own[e]}
         notebook = with_answers(built.student, {e: answer.source for e, answer in row.items()})
         hidden = {name for e, answer in row.items() if is_hidden(answer, row) for name in own[e]}
+        hidden |= {
+            check.name
+            for check in built.master.checks
+            if any(not row[e].right for e in check.parameters if e != check.exercise)
+        }
         mixed[f"mixed{number:02}"] = Mixed(notebook, frozenset(fails), frozenset(hidden))
     everything = frozenset(c.name for c in built.master.checks)
     return mixed | {"untouched": Mixed(built.student, everything)}
