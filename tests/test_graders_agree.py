@@ -93,10 +93,11 @@ def mixed_submissions(built: Built, corpus: list[Answer]) -> dict[str, Mixed]:
         fails = {name for e, answer in row.items() for name in set(answer.fails) & own[e]}
         notebook = with_answers(built.student, {e: answer.source for e, answer in row.items()})
         hidden = {name for e, answer in row.items() if is_hidden(answer, row) for name in own[e]}
+        doubtful = {e for e, answer in row.items() if not answer.right or is_hidden(answer, row)}
         hidden |= {
             check.name
             for check in built.master.checks
-            if any(not row[e].right for e in check.parameters if e != check.exercise)
+            if doubtful & set(check.parameters) - {check.exercise}
         }
         mixed[f"mixed{number:02}"] = Mixed(notebook, frozenset(fails), frozenset(hidden))
     everything = frozenset(c.name for c in built.master.checks)
