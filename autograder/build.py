@@ -27,6 +27,7 @@ from autograder.compose import dumps, solution_notebook, source_notebook, studen
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.master import Master, load_master
+from autograder.warm_kernels import warm_kernels
 
 SOLUTION_CELL_SECONDS = 300
 # The kernel's own log goes to the terminal; its warnings are not about the notebook.
@@ -67,12 +68,8 @@ def build(course: Course, names: list[str], say: Callable[[str], None]) -> None:
     """
     course.build.mkdir(exist_ok=True)
     stamps = Stamps(course.build / "stamps.json")
-    with (
-        tempfile.TemporaryDirectory(dir=course.build, prefix="building-") as folder,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
+    with tempfile.TemporaryDirectory(dir=course.build, prefix="building-") as folder:
         new = Path(folder)
-        runs = []
         built = [compose(course, name) for name in names]
         for each in built:
             name = each.master.name
@@ -80,11 +77,7 @@ def build(course: Course, names: list[str], say: Callable[[str], None]) -> None:
             if stamps.differ(f"{name} otter", otter_stamp(course, each), _archive(course, name)):
                 say(f"{name}: otter tests and zip")
                 otter_tests.write(course, each.master, new / "otter")
-            if stamps.differ(f"{name} solution", solution_stamp(course, each), _run(course, name)):
-                say(f"{name}: running the solution")
-                runs.append(pool.submit(execute_solution, course, each, new / "solutions"))
-        for run in runs:
-            run.result()
+        _execute_solutions(course, [b for b in built if _has_changed(course, b, stamps)], new, say)
         leaks.scan(new / "notebooks", [each.master for each in built])
         _swap_all(new, course)
     nbgrader_course.write_config(course)
@@ -170,8 +163,30 @@ class Stamps:
         self.path.write_text(json.dumps(self.known, indent=1))
 
 
+def _has_changed(course: Course, built: Built, stamps: Stamps) -> bool:
+    """Tell whether the solution notebook must be run again."""
+    name = built.master.name
+    return stamps.differ(f"{name} solution", solution_stamp(course, built), _run(course, name))
+
+
+def _execute_solutions(
+    course: Course, built: list[Built], new: Path, say: Callable[[str], None]
+) -> None:
+    """Run solution notebooks, one a core.
+
+    Raises:
+        CourseError: a cell raised.
+    """
+    if not built:
+        return
+    say(f"running {len(built)} solutions")
+    with warm_kernels(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for run in [pool.submit(execute_solution, course, b, new / "solutions") for b in built]:
+            run.result()
+
+
 def execute_solution(course: Course, built: Built, folder: Path) -> None:
-    """Run the solution notebook in a fresh kernel and write it with its outputs.
+    """Run the solution notebook in a new kernel and write it with its outputs.
 
     Raises:
         CourseError: a cell raised.

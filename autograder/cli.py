@@ -98,10 +98,13 @@ def prove(notebooks: tuple[str, ...], workers: int) -> None:
     none, and each wrong answer must lose exactly the checks it names. Prints the kill
     matrix and writes it to build/prove/NOTEBOOK.md; exits 1 if anything differs.
     """
-    from autograder import prove as prover
+    from autograder.fork_server import warm_agents
 
     course = open_course()
-    good = [prover.prove(course, name, workers, console) for name in chosen(course, notebooks)]
+    with warm_agents():  # it imports the slow libraries while this process does
+        from autograder import prove as prover
+
+        good = [prover.prove(course, name, workers, console) for name in chosen(course, notebooks)]
     sys.exit(0 if all(good) else 1)
 
 

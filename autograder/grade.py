@@ -6,10 +6,8 @@ import contextlib
 import csv
 import hashlib
 import json
-import logging
 import os
 import shutil
-import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +15,6 @@ from pathlib import Path
 import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
-from nbgrader.coursedir import CourseDirectory
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -28,8 +25,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
-from sqlalchemy.exc import SAWarning
-from traitlets.config import PyFileConfigLoader
 
 from autograder import nbgrader_course
 from autograder.compose import dumps, source_notebook
@@ -102,7 +97,7 @@ def grade(
         console.print(f"{len(digests) - len(todo)} of {len(digests)} are graded already")
     kernels = warm_kernels() if warm and todo else contextlib.nullcontext()
     with kernels, Progress(*columns, console=console) as progress:
-        api = open_api(out)
+        api = nbgrader_course.open_api(out)
         for student in progress.track(todo, description=f"grading {name}"):
             try:
                 grade_one(api, name, student, found[student], out)
@@ -161,16 +156,6 @@ def prepare(course: Course, master: Master, out: Path) -> None:
     nbgrader_course.generate_release(course, name, out)
 
 
-def open_api(out: Path) -> NbGraderAPI:
-    """Return nbgrader's Python interface to a course directory."""
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(out.resolve())).load_config()
-    # nbgrader's own use of SQLAlchemy; nothing that a person who grades could mend.
-    warnings.filterwarnings("ignore", category=SAWarning)
-    for noisy in ("nbgrader", "traitlets"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    return NbGraderAPI(CourseDirectory(config=config), config=config)
-
-
 class Ledger:
     """What has been graded: by student, the hash of the submission and of the checks."""
 
@@ -208,7 +193,7 @@ def grade_one(api: NbGraderAPI, name: str, student: str, path: Path, out: Path) 
     autograde(api, name, student, path, out)
     result = api.generate_feedback(name, student, force=True)
     if not result["success"]:
-        raise CourseError(f"nbgrader's feedback: {_last_line(result)}")
+        raise CourseError(f"nbgrader's feedback: {nbgrader_course.reason(result)}")
 
 
 def autograde(api: NbGraderAPI, name: str, student: str, path: Path, out: Path) -> None:
@@ -228,12 +213,7 @@ def autograde(api: NbGraderAPI, name: str, student: str, path: Path, out: Path) 
     (place / f"{name}.ipynb").write_bytes(data)
     result = api.autograde(name, student, force=True)
     if not result["success"]:
-        raise CourseError(f"nbgrader: {_last_line(result)}")
-
-
-def _last_line(result: dict) -> str:
-    text = (result.get("error") or "").strip() or (result.get("log") or "").strip()
-    return text.splitlines()[-1][:300] if text else "it gave no reason"
+        raise CourseError(f"nbgrader: {nbgrader_course.reason(result)}")
 
 
 def read_rows(

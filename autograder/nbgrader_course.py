@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from pathlib import Path
+
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SAWarning
+from traitlets.config import PyFileConfigLoader
 
 from autograder import processes
 from autograder.course import Course
+from autograder.errors import CourseError
 
 CELL_SECONDS = 30
 CONFIG = '''\
@@ -49,14 +57,27 @@ def release(place: Path, name: str) -> Path:
     return place / "release" / name / f"{name}.ipynb"
 
 
+def open_api(place: Path) -> NbGraderAPI:
+    """Return nbgrader's Python interface to a course directory."""
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(place.resolve())).load_config()
+    # nbgrader's own use of SQLAlchemy; nothing that a person who grades could mend.
+    warnings.filterwarnings("ignore", category=SAWarning)
+    for noisy in ("nbgrader", "traitlets"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    return NbGraderAPI(CourseDirectory(config=config), config=config)
+
+
 def generate_release(course: Course, name: str, place: Path | None = None) -> None:
     """Run ``nbgrader generate_assignment``: the release, and the checks in the gradebook.
 
     Raises:
         CourseError: nbgrader refused, for instance to change a graded assignment.
     """
-    processes.run_module(
-        ["nbgrader", "generate_assignment", name, "--force"],
-        place or folder(course),
-        f"nbgrader generate_assignment {name}",
-    )
+    result = open_api(place or folder(course)).generate_assignment(name, force=True)
+    if not result["success"]:
+        raise CourseError(f"nbgrader generate_assignment {name} failed: {reason(result)}")
+
+
+def reason(result: dict) -> str:
+    """Return the telling line of what nbgrader's interface gives for a failure."""
+    return processes.telling_line(result.get("error") or result.get("log") or "")

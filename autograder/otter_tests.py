@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
 import zipfile
 from pathlib import Path
 
-from autograder import processes
+from otter.generate import main as generate
+
 from autograder.checks import topic_of
 from autograder.course import Course
+from autograder.errors import CourseError
 from autograder.master import Master
 
 PLUGIN = "autograder.otter_plugin.CourseRules"
@@ -76,7 +79,7 @@ def write(course: Course, master: Master, folder: Path) -> None:
         (tests / f"{exercise}.py").write_text(test_file(master, exercise), encoding="utf-8")
     archive = folder / f"{master.name}.zip"
     with tempfile.TemporaryDirectory(prefix="otter-") as place:
-        _generate(course, master, tests, archive, Path(place))
+        _generate(course, master, tests.resolve(), archive.resolve(), Path(place))
     # Beside run_otter.py, where both otter and the student's kernel import it from.
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as zipped:
         for name in carried(master):
@@ -94,11 +97,13 @@ def _generate(course: Course, master: Master, tests: Path, archive: Path, place:
         "show_stdout": False,
     }
     (place / "otter_config.json").write_text(json.dumps(config, indent=1))
-    processes.run_module(
-        [
-            *("otter", "generate", "-t", str(tests), "-o", str(archive.resolve())),
-            *("-e", str(course.root / "environment.yml"), "course_helper.py", "data"),
-        ],
-        place,
-        f"otter generate for {master.name}",
-    )
+    try:
+        with contextlib.chdir(place):
+            generate(
+                tests_dir=str(tests),
+                output_path=str(archive),
+                environment=str(course.root / "environment.yml"),
+                files=["course_helper.py", "data"],
+            )
+    except Exception as error:  # whatever otter raises
+        raise CourseError(f"otter generate for {master.name} failed: {error}") from None

@@ -1,33 +1,11 @@
-"""Run another tool's command and report its failure as ours."""
+"""What the graders' own tools need and say."""
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
-
-from autograder.errors import CourseError
-
-
-def run_module(command: list[str], folder: Path, what: str) -> str:
-    """Run ``python -m command`` in a folder and return its output.
-
-    Raises:
-        CourseError: it failed; the message ends with its last line.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise CourseError(f"{what} failed: {telling_line(done.stdout)}")
-    return done.stdout
 
 
 def telling_line(output: str) -> str:

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from nbformat import NotebookNode
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from autograder.answers import Answer, load_answers
 from autograder.build import compose
 from autograder.course import Course
+from autograder.fork_server import SUPPORTED
 from autograder.judge import Verdict
 from autograder.master import Master, without_markers
-from autograder.remote import START_METHOD, preload
 from autograder.runner import run_submission, with_answers
 from autograder.stock import checks_by_id
 
@@ -153,13 +154,15 @@ def prove(course: Course, name: str, workers: int, console: Console) -> bool:
     """
     built = compose(course, name)
     todo = list(cases(built.master, built.student, load_answers(name)))
-    preload()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     bar = Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
-    context = multiprocessing.get_context(START_METHOD)
-    with bar, ProcessPoolExecutor(workers, mp_context=context) as pool:
+    # Threads do not survive a fork: the workers start before the bar and without torch's.
+    torch.set_num_threads(1)
+    context = multiprocessing.get_context("fork" if SUPPORTED else "spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
         results = pool.map(run_case, [name] * len(todo), todo)
-        outcomes = list(bar.track(results, total=len(todo), description=f"proving {name}"))
+        with bar:
+            outcomes = list(bar.track(results, total=len(todo), description=f"proving {name}"))
     wrongs: dict[str, set[str]] = {}
     complaints = []
     for case, verdicts in zip(todo, outcomes, strict=True):

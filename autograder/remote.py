@@ -17,13 +17,15 @@ from __future__ import annotations
 
 import builtins
 import multiprocessing
-import sys
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
 
 import torch
 
-from autograder import codec
+from autograder import codec, fork_server
 from autograder.agent import serve
 from autograder.student.course_helper import (
     Failure,
@@ -33,23 +35,35 @@ from autograder.student.course_helper import (
     is_stub,
 )
 
-# A fork server imports the slow libraries once and forks in milliseconds. Only on Linux: on
-# macOS a fork of a process that has loaded the system's mathematics can crash.
-START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 START_SECONDS = 120.0
 GRACE_SECONDS = 5.0
 
 
-def preload() -> None:
-    """Let the fork server, if this system has one, import the slow libraries."""
-    if START_METHOD == "forkserver":
-        # The command's module is among them because every child imports its main script.
-        modules = ["autograder.agent", "autograder.cli", "autograder.preload"]
-        multiprocessing.set_forkserver_preload(modules)
-
-
 class StudentGone(Exception):
     """The student's process ended or stopped answering."""
+
+
+def start_process(folder: str) -> tuple[Connection, Callable[[], None]]:
+    """Start an agent that works in a folder.
+
+    Returns:
+        the connection to it, and a function that kills it, which may be called again.
+    """
+    if server := os.environ.get(fork_server.ADDRESS):
+        fork_server.wait_for(Path(server))
+        connection, life_line = fork_server.start_agent(Path(server), folder)
+        return connection, lambda: fork_server.end_agent(life_line)
+    context = multiprocessing.get_context("spawn")
+    connection, other_end = context.Pipe()
+    process = context.Process(target=serve, args=(other_end, folder))
+    process.start()
+    other_end.close()
+
+    def kill() -> None:
+        process.kill()
+        process.join()
+
+    return connection, kill
 
 
 class Session(StudentSide, Mapping):
@@ -67,20 +81,14 @@ class Session(StudentSide, Mapping):
         self.operators: dict[str, Remote] = {}
 
     def __enter__(self) -> Session:
-        preload()
-        context = multiprocessing.get_context(START_METHOD)
         self.folder = tempfile.TemporaryDirectory(prefix="student-")
-        self.connection, other_end = context.Pipe()
-        self.process = context.Process(target=serve, args=(other_end, self.folder.name))
-        self.process.start()
-        other_end.close()
+        self.connection, self.kill = start_process(self.folder.name)
         self.request("begin", wait=START_SECONDS)
         return self
 
     def __exit__(self, *exception) -> None:
         self.connection.close()
-        self.process.kill()
-        self.process.join()
+        self.kill()
         self.folder.cleanup()
 
     def request(self, do: str, *, wait: float | None = None, **fields) -> dict:
@@ -101,7 +109,7 @@ class Session(StudentSide, Mapping):
             answer = codec.loads(self.connection.recv_bytes())
         except (EOFError, OSError):
             self.gone = True
-            self.process.kill()
+            self.kill()
             raise StudentGone("the student's process ended or stopped answering") from None
         if "timeout" in answer:
             raise TimeLimit

@@ -1,6 +1,6 @@
 """The program that a warm kernel's kernelspec starts in place of ipykernel.
 
-It asks the server of autograder.warm_kernels for a forked kernel, passes interrupts
+It asks the server of autograder.fork_server for a forked kernel, passes interrupts
 on, and ends when the kernel ends; when it is killed, the kernel is killed. Without a
 server it becomes an ordinary kernel. It imports little, because it starts for every
 submission.

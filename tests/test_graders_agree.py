@@ -24,8 +24,9 @@ from autograder.answers import Answer, load_answers
 from autograder.build import Built
 from autograder.compose import dumps
 from autograder.course import Course, load_course
-from autograder.grade import autograde, open_api, prepare, read_rows
+from autograder.grade import autograde, prepare, read_rows
 from autograder.master import Master
+from autograder.nbgrader_course import open_api
 from autograder.otter_tests import write as write_otter
 from autograder.processes import find_own_tools
 from autograder.runner import with_answers

@@ -38,7 +38,7 @@ def test_release_is_the_committed_copy(course, built, name, tmp_path):
 
 @pytest.fixture(scope="module")
 def graded_mini(tmp_path_factory):
-    """Four students of the small course, graded: right, wrong, spying, and no notebook."""
+    """A small class, graded: right, wrong, spying, no notebook, and a broken one."""
     find_own_tools()
     with small_course(tmp_path_factory.mktemp("class") / "mini") as mini:
         yield grade_mini(mini)
@@ -62,7 +62,7 @@ def grade_mini(mini):
         (mini / "class" / name).mkdir()
     (mini / "class" / "garbled" / "01_mini.ipynb").write_text('{"cells": [')
     console = Console(record=True, width=120)
-    rows = grade(course, "01_mini", mini / "class", mini / "out", console, warm=False)
+    rows = grade(course, "01_mini", mini / "class", mini / "out", console)
     return course, mini, rows, console.export_text()
 
 
@@ -116,6 +116,7 @@ def test_grading_again_grades_only_what_changed_and_keeps_hand_given_points(grad
     stamps = {p: p.stat().st_mtime_ns for p in (mini / "out" / "autograded").rglob("*.ipynb")}
     path = mini / "class" / "wrong" / "01_mini.ipynb"
     path.write_text(path.read_text().replace("return 4", "return 2 * x"))
+    # An ordinary kernel this time, as where there is no fork.
     again = grade(course, "01_mini", mini / "class", mini / "out", Console(quiet=True), warm=False)
     changed = {p.parent.parent.name for p, stamp in stamps.items() if p.stat().st_mtime_ns != stamp}
     assert changed == {"wrong"}

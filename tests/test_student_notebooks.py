@@ -15,6 +15,7 @@ from autograder.build import compose
 from autograder.compose import dumps, stub, student_notebook
 from autograder.course import load_course
 from autograder.master import BEGIN, END, without_regions
+from autograder.warm_kernels import warm_kernels
 from tests.conftest import ROOT
 
 NAMES = load_course(ROOT).names
@@ -98,8 +99,15 @@ def test_public_checks_are_locked_cells_and_hidden_ones_are_not_there(built, nam
             assert len(cell.source.splitlines()) <= 40
 
 
+@pytest.fixture(scope="module")
+def warm():
+    """Kernels that start at once."""
+    with warm_kernels():
+        yield
+
+
 @pytest.mark.slow
-def test_untouched_notebook_runs_to_its_end_with_only_the_stubs_errors(name, tmp_path):
+def test_untouched_notebook_runs_to_its_end_with_only_the_stubs_errors(name, tmp_path, warm):
     for file in (f"{name}.ipynb", "course_helper.py"):
         shutil.copy(ROOT / "notebooks" / file, tmp_path)
     notebook = nbformat.read(tmp_path / f"{name}.ipynb", as_version=4)
