@@ -64,7 +64,10 @@ def test_file(master: Master, exercise: str) -> str:
 
 def carried(master: Master) -> list[str]:
     """Return the files of this package that the zip carries, by their names in it."""
-    return [*CARRIED, f"autograder/checks/{topic_of(master.name)}.py"]
+    topic = topic_of(master.name)
+    own_spies = Path(__file__).with_name(f"spies_{topic}.py")
+    spies = [f"autograder/{own_spies.name}"] if own_spies.is_file() else []
+    return [*CARRIED, f"autograder/checks/{topic}.py", *spies]
 
 
 def write(course: Course, master: Master, folder: Path) -> None:
