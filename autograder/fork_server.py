@@ -35,6 +35,7 @@ SUPPORTED = sys.platform == "linux"
 START_SECONDS = 120.0
 POLL_SECONDS = 0.1
 MESSAGE_BYTES = 1 << 16
+INLINE_FIGURES = "module://matplotlib_inline.backend_inline"  # as ipykernel has it
 ADDRESS = "COURSE_FORK_SERVER"  # the environment variable with the path of the agents' server
 
 
@@ -174,8 +175,11 @@ def _become_kernel(request: dict) -> None:
     # An ordinary kernel finds modules in its working folder first.
     sys.path[:] = ["", *(path for path in sys.path if path not in ("", request["folder"]))]
     sys.path.extend(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
+    import matplotlib
     from ipykernel.kernelapp import IPKernelApp
 
+    # matplotlib is here already and does not look for this variable again.
+    matplotlib.rcParams["backend"] = os.environ.get("MPLBACKEND") or INLINE_FIGURES
     IPKernelApp.launch_instance(argv=request["arguments"])
 
 
