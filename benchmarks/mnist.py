@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import click
 import torch
@@ -74,11 +75,16 @@ class Digits:
         test = load_digits(False, full=None if full else False)
         return cls(*(tensor.to(device) for tensor in (*train, *test)))
 
-    def normalised(self, images: torch.Tensor) -> torch.Tensor:
-        """Return images as float32 (N, 1, 28, 28), by mean and deviation of the training set."""
+    @cached_property
+    def scale(self) -> tuple[float, float]:
+        """The mean and standard deviation of the training pixels, from every tenth digit."""
         sample = self.train[::10].float()
-        scale = 1 / sample.std()
-        return images.float().sub_(sample.mean()).mul_(scale).unsqueeze(1)
+        return sample.mean().item(), sample.std().item()
+
+    def normalised(self, images: torch.Tensor) -> torch.Tensor:
+        """Return uint8 images as float32 (N, 1, 28, 28), by mean and deviation of the training."""
+        mean, deviation = self.scale
+        return images.float().sub_(mean).mul_(1 / deviation).unsqueeze(1)
 
 
 def recipe_net() -> nn.Module:
@@ -112,18 +118,19 @@ class Whitening(nn.Module):
 
     Its outputs are uncorrelated and of equal size, which spares the layers after it the first
     hundreds of steps; it needs no backward pass; with stride 2 it quarters the work of the next
-    layer. (Jordan, 94% on CIFAR-10 in 3.29 seconds on a single GPU, 2024, section 3.2)
+    layer. (Jordan, 94% on CIFAR-10 in 3.29 seconds on a single GPU, 2024, section 3.2) MNIST has
+    an empty margin of 4 pixels round most digits; leaving 1 out makes the rest cheaper.
 
     Args:
         images: float (N, 1, 28, 28), training images to measure.
         filters: how many outputs, an even number.
     """
 
-    SIZE, STRIDE, PADDING = 4, 2, 1
+    SIZE, STRIDE, MARGIN = 4, 2, 1
 
     def __init__(self, images: torch.Tensor, filters: int) -> None:
         super().__init__()
-        columns = functional.unfold(images, self.SIZE, padding=self.PADDING, stride=self.STRIDE)
+        columns = functional.unfold(self.cropped(images), self.SIZE, stride=self.STRIDE)
         patches = columns.transpose(1, 2).flatten(0, 1)
         values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
         largest = slice(-(filters // 2), None)
@@ -131,10 +138,12 @@ class Whitening(nn.Module):
         weight = torch.cat([components, -components]).view(filters, 1, self.SIZE, self.SIZE)
         self.register_buffer("weight", weight)
 
+    def cropped(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images without their outermost pixels."""
+        return images[..., self.MARGIN : -self.MARGIN, self.MARGIN : -self.MARGIN]
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.relu(
-            functional.conv2d(x, self.weight, stride=self.STRIDE, padding=self.PADDING)
-        )
+        return functional.relu(functional.conv2d(self.cropped(x), self.weight, stride=self.STRIDE))
 
 
 def block(inputs: int, outputs: int) -> list[nn.Module]:
@@ -148,10 +157,10 @@ def block(inputs: int, outputs: int) -> list[nn.Module]:
 
 
 def course_net(plan: Plan, images: torch.Tensor) -> nn.Module:
-    """Return our network for images (N, 1, 28, 28), with channels in the last place in memory."""
+    """Return our network, whitened for images (N, 1, 28, 28), with channels last in memory."""
     first, second, third = plan.widths
     model = nn.Sequential(
-        Whitening(images[:2000], first),
+        Whitening(images, first),
         *block(first, second),
         *block(second, third),
         nn.Flatten(),
@@ -183,8 +192,8 @@ def shift_randomly(images: torch.Tensor, most: int) -> torch.Tensor:
 def train_course(plan: Plan, digits: Digits, seed: int) -> torch.Tensor:
     """Train by one of our plans; return the predicted test labels."""
     torch.manual_seed(seed)
-    images = digits.normalised(digits.train)
-    model = course_net(plan, images)
+    images = digits.train
+    model = course_net(plan, digits.normalised(images[:2000]))
     optimizer = torch.optim.SGD(
         [parameter for parameter in model.parameters() if parameter.requires_grad],
         lr=plan.peak_rate,
@@ -196,7 +205,7 @@ def train_course(plan: Plan, digits: Digits, seed: int) -> torch.Tensor:
     for step, rows in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = plan.peak_rate * one_cycle(step / len(batches))
-        logits = model(shift_randomly(images[rows], plan.shift))
+        logits = model(shift_randomly(digits.normalised(images[rows]), plan.shift))
         labels = digits.train_labels[rows]
         loss = functional.cross_entropy(logits, labels, label_smoothing=plan.smoothing)
         optimizer.zero_grad()
