@@ -1,0 +1,127 @@
+"""What the checks of notebook 06 run in the student's process, through course_helper.inside."""
+
+from __future__ import annotations
+
+import re
+import sys
+import weakref
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+
+class Mark:
+    """Lives as long as the graph that it hangs on; it can be watched."""
+
+
+class Marked(torch.autograd.Function):
+    """The identity; its node of the graph holds a mark."""
+
+    @staticmethod
+    def forward(ctx, logits: torch.Tensor, marks: list) -> torch.Tensor:
+        ctx.mark = Mark()
+        marks.append(weakref.ref(ctx.mark))
+        return logits.view_as(logits)
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return gradient, None
+
+
+class SpyModel(nn.Module):
+    """A linear model without bias that notes how it is called.
+
+    Attributes:
+        weight: the parameter, shape (classes, pixels).
+        modes: at every call, whether it was in training mode.
+        recording: at every call, whether gradients were recorded.
+        graphs: at every call, how many graphs were alive of calls before the last one.
+    """
+
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight.clone())
+        self.modes: list[bool] = []
+        self.recording: list[bool] = []
+        self.graphs: list[int] = []
+        self._marks: list = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.modes.append(self.training)
+        self.recording.append(torch.is_grad_enabled())
+        self.graphs.append(sum(mark() is not None for mark in self._marks[:-1]))
+        return Marked.apply(images.flatten(1) @ self.weight.T, self._marks)
+
+
+class Elsewhere(torch.Tensor):
+    """A tensor that behaves as if it lay on another device until it is moved."""
+
+    MOVES = ("to", "cpu", "type_as")
+    HARMLESS = ("__get__", "__len__", "size", "dim", "numel", "__repr__", "is_floating_point")
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        with torch._C.DisableTorchFunctionSubclass():
+            name = getattr(function, "__name__", "")
+            if name not in cls.MOVES + cls.HARMLESS:
+                raise RuntimeError(
+                    "Expected all tensors to be on the same device, but found at least two devices"
+                )
+            result = function(*args, **(kwargs or {}))
+        return result.as_subclass(torch.Tensor) if name in cls.MOVES else result
+
+
+def elsewhere(batches: list) -> list:
+    """Return the batches as tensors that have to be moved to the model's device."""
+    return [tuple(tensor.as_subclass(Elsewhere) for tensor in batch) for batch in batches]
+
+
+class Operations(TorchDispatchMode):
+    """Notes the operations that torch carries out, such as ``convolution``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.names.append(function.overloadpacket.__name__)
+        return function(*args, **(kwargs or {}))
+
+
+def operations(model: nn.Module, images: torch.Tensor) -> list[str]:
+    """Return the names of the operations in a forward pass, in order."""
+    with torch.no_grad(), Operations() as noted:
+        model(images)
+    return noted.names
+
+
+def cross_entropy_calls(function, *arguments) -> list[str]:
+    """Call a function and return the library's loss functions that it used."""
+    pattern = re.compile(r"(cross_entropy|nll_loss|kl_div)\w*")
+    found = []
+
+    def notice(frame, event: str, called) -> None:
+        if event == "c_call" and pattern.fullmatch(called.__name__):
+            found.append(called.__name__)
+
+    before = sys.getprofile()
+    sys.setprofile(notice)
+    try:
+        function(*arguments)
+    finally:
+        sys.setprofile(before)
+    return found
+
+
+def learn(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: int) -> float:
+    """Train a model on one batch; return the share of it that it then gets right."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    model.train()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        return (model(images).argmax(dim=1) == labels).double().mean().item()
