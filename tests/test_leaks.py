@@ -80,6 +80,28 @@ def test_a_later_notebook_may_show_how_an_earlier_one_is_solved(release):
         leaks.scan(folder, [built.master, later])
 
 
+def test_an_earlier_notebook_may_hold_two_short_lines_of_a_later_solution(release):
+    folder, built = release
+    two = "result_of_doubling = x + x\nreturn result_of_doubling"
+    text = (folder / "01_mini.ipynb").read_text()
+    (folder / "01_mini.ipynb").write_text(
+        text.replace("A small notebook", "twice = x + x\\nreturn twice")
+    )
+    earlier = dataclasses.replace(built.master, cells=(), checks=())
+
+    def after(solution):
+        cell = next(cell for cell in built.master.cells if cell.exercise)
+        solved = dataclasses.replace(cell, source=cell.source.replace(*solution))
+        return dataclasses.replace(built.master, name="03_after", cells=(solved,), checks=())
+
+    indented = two.replace("\n", "\n    ")
+    assert any(indented in cell.source for cell in built.master.cells)
+    leaks.scan(folder, [earlier, after((indented, "twice = x + x\n    return twice"))])
+    short = after((indented, "twice = x + x\n    return twice"))
+    with pytest.raises(CourseError, match="a solution line of double"):
+        leaks.scan(folder, [dataclasses.replace(short, name="01_mini")])
+
+
 def test_every_secret_of_the_real_course_is_in_its_sources(built):
     """A scan can only fail if the secrets are really made from the sources."""
     for each in built.values():

@@ -1041,11 +1041,11 @@ def trains_one_step(train):
     model = inside("torch.nn.Linear")(1, 2)
     for p in model.parameters():
         inside("torch.nn.init.zeros_")(p)
-    optimizer = inside("torch.optim.SGD")(model.parameters(), lr=0.1)
+    optimizer = inside("torch.optim.SGD")(model.parameters(), lr=0.4)
     x, y = torch.tensor([[2.0]]), torch.tensor([0])
     expect_close(train(model, optimizer, x, y, [torch.tensor([0])]), math.log(2), atol=1e-6)
-    expect_close(model.weight, torch.tensor([[0.1], [-0.1]]))
-    expect_close(model.bias, torch.tensor([0.05, -0.05]))
+    expect_close(model.weight, torch.tensor([[0.4], [-0.4]]))
+    expect_close(model.bias, torch.tensor([0.2, -0.2]))
 
 
 def small_problem(seed: int):
