@@ -24,7 +24,6 @@ import socketserver
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,6 +34,7 @@ SUPPORTED = sys.platform == "linux"
 START_SECONDS = 120.0
 POLL_SECONDS = 0.1
 MESSAGE_BYTES = 1 << 16
+WAITING_CLIENTS = 100
 INLINE_FIGURES = "module://matplotlib_inline.backend_inline"  # as ipykernel has it
 ADDRESS = "COURSE_FORK_SERVER"  # the environment variable with the path of the agents' server
 
@@ -43,7 +43,8 @@ ADDRESS = "COURSE_FORK_SERVER"  # the environment variable with the path of the 
 def fork_server(modules: tuple[str, ...]) -> Iterator[Path]:
     """Run a server that has imported some modules; give the path of its socket.
 
-    It is ready some seconds later; ``wait_for`` waits for it.
+    It takes some seconds to import them. Who connects before waits; who connects to a server
+    that has died is refused at once.
     """
     with tempfile.TemporaryDirectory(prefix="fork-") as name:
         address = Path(name) / "socket"
@@ -53,10 +54,15 @@ def fork_server(modules: tuple[str, ...]) -> Iterator[Path]:
             "OMP_NUM_THREADS": "1",
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         }
-        server = subprocess.Popen(
-            [sys.executable, "-m", "autograder.fork_server", str(address), *modules],
-            env=environment,
-        )
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(address))
+            listener.listen(WAITING_CLIENTS)
+            number = listener.fileno()
+            server = subprocess.Popen(
+                [sys.executable, "-m", "autograder.fork_server", str(number), *modules],
+                env=environment,
+                pass_fds=[number],
+            )
         try:
             yield address
         finally:
@@ -65,25 +71,35 @@ def fork_server(modules: tuple[str, ...]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def variable(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable for this process and its children; put it back afterwards."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
+
+
+@contextlib.contextmanager
 def warm_agents() -> Iterator[None]:
     """Let the agents of this process and its children be forked from a server, if possible."""
     if not SUPPORTED:
         yield
         return
-    with fork_server(("autograder.preload", "autograder.agent")) as address:
-        os.environ[ADDRESS] = str(address)
-        try:
-            yield
-        finally:
-            del os.environ[ADDRESS]
+    modules = ("autograder.preload", "autograder.agent")
+    with fork_server(modules) as address, variable(ADDRESS, str(address)):
+        yield
 
 
-def wait_for(address: Path) -> bool:
-    """Wait until the server listens; tell whether it does."""
-    end = time.monotonic() + START_SECONDS
-    while not address.exists() and time.monotonic() < end:
-        time.sleep(POLL_SECONDS)
-    return address.exists()
+def wait_for(address: Path) -> None:
+    """Wait until the server answers, or has died."""
+    with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+        client.settimeout(START_SECONDS)
+        client.connect(str(address))
+        end_agent(client)
 
 
 def start_agent(address: Path, folder: str) -> tuple[Connection, socket.socket]:
@@ -105,7 +121,7 @@ def start_agent(address: Path, folder: str) -> tuple[Connection, socket.socket]:
 
 
 def end_agent(life_line: socket.socket) -> None:
-    """Kill an agent and all that it started; return when it has ended."""
+    """Kill an agent, if there is one, and all that it started; return when it has ended."""
     with life_line, contextlib.suppress(OSError):
         life_line.shutdown(socket.SHUT_WR)
         life_line.recv(1)
@@ -185,10 +201,9 @@ def _become_kernel(request: dict) -> None:
 
 class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
     max_children = 1000
-    request_queue_size = 100
 
 
-def serve_forks(address: str, modules: list[str]) -> None:
+def serve_forks(listener: socket.socket, modules: list[str]) -> None:
     """Import the modules, then answer clients until terminated."""
     for name in modules:
         importlib.import_module(name)
@@ -197,11 +212,11 @@ def serve_forks(address: str, modules: list[str]) -> None:
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
-    # Renamed into place, so that the name appears only when the server listens.
-    with _Server(f"{address}.new", _Handler) as server:
-        Path(f"{address}.new").rename(address)
-        server.serve_forever()
+    server = _Server(listener.getsockname(), _Handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listener
+    server.serve_forever()
 
 
 if __name__ == "__main__":
-    serve_forks(sys.argv[1], sys.argv[2:])
+    serve_forks(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

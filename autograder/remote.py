@@ -50,7 +50,6 @@ def start_process(folder: str) -> tuple[Connection, Callable[[], None]]:
         the connection to it, and a function that kills it, which may be called again.
     """
     if server := os.environ.get(fork_server.ADDRESS):
-        fork_server.wait_for(Path(server))
         connection, life_line = fork_server.start_agent(Path(server), folder)
         return connection, lambda: fork_server.end_agent(life_line)
     context = multiprocessing.get_context("spawn")

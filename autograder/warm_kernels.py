@@ -17,7 +17,7 @@ from pathlib import Path
 
 from jupyter_client.provisioning import LocalProvisioner
 
-from autograder.fork_server import SUPPORTED, fork_server, wait_for
+from autograder.fork_server import SUPPORTED, fork_server, variable, wait_for
 
 SLOW_LIBRARIES = (
     "torch",
@@ -60,17 +60,12 @@ def warm_kernels() -> Iterator[None]:
     if not SUPPORTED:
         yield
         return
-    before = os.environ.get("JUPYTER_PATH")
     with fork_server(SLOW_LIBRARIES) as address, tempfile.TemporaryDirectory() as place:
         write_kernelspec(Path(place), address)
-        wait_for(address)  # if it never listens, the launcher starts ordinary kernels
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [place, before]))
-        try:
+        wait_for(address)  # if it has died, the launcher starts ordinary kernels
+        known = os.environ.get("JUPYTER_PATH")
+        with variable("JUPYTER_PATH", os.pathsep.join(filter(None, [place, known]))):
             yield
-        finally:
-            os.environ.pop("JUPYTER_PATH")
-            if before is not None:
-                os.environ["JUPYTER_PATH"] = before
 
 
 def write_kernelspec(place: Path, address: Path) -> None:

@@ -5,11 +5,12 @@
 The recipe (usu homework 5, problem 5.2; its report: 99.15 %): conv 5x5 32 - pool - conv 5x5 64 -
 pool - 100 - 100 - 10, Adam at 1e-3, batches of 128, four epochs. Ours: `fast`, one epoch, and
 `accurate`, some more; notebook 06 teaches what they do. Every run is charged with all CPU time
-from the raw digits to the predicted test labels, in one thread; on a GPU with the wall clock.
+from the raw digits to the predicted test labels, in one thread; on a GPU read the wall clock.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -118,7 +119,7 @@ class Whitening(nn.Module):
 
     Its outputs are uncorrelated and of equal size, which spares the layers after it the first
     hundreds of steps; it needs no backward pass; with stride 2 it quarters the work of the next
-    layer. (Jordan, 94% on CIFAR-10 in 3.29 seconds on a single GPU, 2024, section 3.2) MNIST has
+    layer. (Jordan, 94% on CIFAR-10 in 3.29 seconds on a single GPU, 2024) MNIST has
     an empty margin of 4 pixels round most digits; leaving 1 out makes the rest cheaper.
 
     Args:
@@ -216,7 +217,7 @@ def train_course(plan: Plan, digits: Digits, seed: int) -> torch.Tensor:
 
 def batches_of(count: int, plan: Plan, device: torch.device) -> list[torch.Tensor]:
     """Return the rows of every batch of a training, newly shuffled in every epoch."""
-    epochs = [torch.randperm(count, device=device) for _ in range(-int(-plan.epochs // 1))]
+    epochs = [torch.randperm(count, device=device) for _ in range(math.ceil(plan.epochs))]
     rows = torch.cat(epochs)[: int(plan.epochs * count)]
     return list(rows.split(plan.batch))
 
