@@ -33,6 +33,7 @@
 # %%
 import math
 import os
+import tempfile
 import time
 
 import matplotlib.pyplot as plt
@@ -728,7 +729,7 @@ def draw_race(panel, name, paths):
         (line,) = panel.plot(*path.T, color=colour, lw=1.8, label=f"{method}, rate {rate:.2g}")
         (dot,) = panel.plot(*path[-1:].T, "os^DvP"[k], ms=9, color=colour, mec="black", ls="")
         artists.append((line, dot))
-    panel.legend(loc="best", fontsize=9)
+    panel.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
     return artists
 
 
@@ -747,8 +748,8 @@ with waits_for("SGD", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam"):
     }
     for name, (rate, path) in paths.items():
         near = ((path - 1).norm(dim=1) < 0.1).tolist()
-        arrival = f"{near.index(True):3d} steps" if any(near) else "not yet  "
-        print(f"{name:13s} rate {rate:7.2g}: within 0.1 of the star after {arrival}", end="   ")
+        arrival = f"after {near.index(True)} steps" if any(near) else "not yet"
+        print(f"{name:13s} rate {rate:7.2g}: within 0.1 of the star {arrival:15s}", end=" ")
         print(f"loss at the end {bend(*path[-1]):.1e}")
 
     figure, panel = plt.subplots(figsize=(9.5, 5.6), layout="constrained")
@@ -757,7 +758,7 @@ with waits_for("SGD", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam"):
     if os.environ.get("COURSE_STATIC_FIGURES"):
         plt.show()
     else:
-        from IPython.display import HTML, display
+        from IPython.display import Image, display
         from matplotlib.animation import FuncAnimation
 
         def show_step(step):
@@ -769,9 +770,11 @@ with waits_for("SGD", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam"):
 
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # the frames have one layout
-        figure.set_dpi(70)
-        film = FuncAnimation(figure, show_step, frames=range(0, 121, 6), interval=250)
-        display(HTML(film.to_jshtml(default_mode="once")))
+        frames = [*range(0, 121, 6), *[120] * 8]  # rests at the end before it starts again
+        with tempfile.TemporaryDirectory() as folder:
+            film = FuncAnimation(figure, show_step, frames=frames)
+            film.save(f"{folder}/race.gif", writer="pillow", fps=4, dpi=70)
+            display(Image(f"{folder}/race.gif", format="gif"))
         plt.close(figure)
 
 # %% [markdown]
@@ -1116,8 +1119,9 @@ with waits_for("SGD", "decay_factor"):
         left.semilogy([sizes[0] * estimate**t for t in range(epochs + 1)], ls=":", color=COLOURS[k])
         middle.plot(range(1, epochs + 1), shares, marker="os^"[k], ms=5, **style)
         print(f"λ = {strength:3g}: factor in the first epoch {sizes[1] / sizes[0]:.4f}", end=", ")
-        print(f"predicted {exact:.4f}, exp(-ηλ/m) {estimate:.4f}; after {epochs} epochs", end=" ")
-        print(f"{sizes[-1]:.4f}, predicted {sizes[0] * exact**epochs:.4f}")
+        print(f"predicted {exact:.4f}, exp(-ηλ/m) {estimate:.4f}")
+        print(f"         after {epochs} epochs {sizes[-1]:.4f}, ", end="")
+        print(f"predicted {sizes[0] * exact**epochs:.4f}")
     left.set(xlabel="epoch", ylabel="root mean square weight", ylim=(1e-4, 2))
     left.set_title("Measured, and exp(-ηλ/m) (dotted)")
     left.legend()
