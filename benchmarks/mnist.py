@@ -305,7 +305,7 @@ def main(seeds: int, which: str) -> None:
     console = Console()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     digits = Digits.load(which == "full", device)
-    console.print(f"{len(digits.train):,} training digits, on {device}, {seeds} seeds")
+    console.print(f"{len(digits.train):,} training digits, on {device}, seeds: {seeds}")
     outcomes: dict[str, list[Outcome]] = {name: [] for name in contestants()}
     for seed in range(seeds):
         for name, train in contestants().items():
