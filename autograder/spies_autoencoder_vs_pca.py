@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 
 import torch
 from torch import nn
@@ -28,29 +27,6 @@ class SpyAutoencoder(nn.Module):
         return images @ self.weight.T
 
 
-class Elsewhere(torch.Tensor):
-    """A tensor that behaves as if it lay on another device until it is moved."""
-
-    MOVES = ("to", "cpu", "type_as")
-    HARMLESS = ("__get__", "__len__", "size", "dim", "numel", "__repr__", "is_floating_point")
-
-    @classmethod
-    def __torch_function__(cls, function, types, args=(), kwargs=None):
-        with torch._C.DisableTorchFunctionSubclass():
-            name = getattr(function, "__name__", "")
-            if name not in cls.MOVES + cls.HARMLESS:
-                raise RuntimeError(
-                    "Expected all tensors to be on the same device, but found at least two devices"
-                )
-            result = function(*args, **(kwargs or {}))
-        return result.as_subclass(torch.Tensor) if name in cls.MOVES else result
-
-
-def elsewhere(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the tensor as one that has to be moved to the model's device."""
-    return tensor.as_subclass(Elsewhere)
-
-
 def nodes_of(result: torch.Tensor) -> list:
     """Return all nodes of the graph behind a result, in the order of the forward pass."""
     seen, waiting = set(), [result.grad_fn]
@@ -66,26 +42,6 @@ def operations(function, argument: torch.Tensor) -> list[str]:
     """Return the operations in the graph of a call, in order, such as ``addmm``."""
     names = [node.name().lower() for node in nodes_of(function(argument))]
     return [re.sub(r"backward\d*$", "", name) for name in names]
-
-
-def ready_made_calls(function, *arguments) -> list[str]:
-    """Call a function and return the library's programs for PCA that it used."""
-    pattern = re.compile(r"(pca|svd)_lowrank|fit_transform|_fit(_full|_truncated)?")
-    found = []
-
-    def notice(frame, event: str, called) -> None:
-        package = frame.f_globals.get("__name__", "").partition(".")[0]
-        name = frame.f_code.co_name
-        if event == "call" and package in ("torch", "sklearn") and pattern.fullmatch(name):
-            found.append(name)
-
-    before = sys.getprofile()
-    sys.setprofile(notice)
-    try:
-        function(*arguments)
-    finally:
-        sys.setprofile(before)
-    return found
 
 
 def with_random_weights(model: nn.Module, gain: float) -> nn.Module:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import sys
 import weakref
 
 import torch
@@ -54,29 +52,6 @@ class SpyModel(nn.Module):
         return Marked.apply(images.flatten(1) @ self.weight.T, self._marks)
 
 
-class Elsewhere(torch.Tensor):
-    """A tensor that behaves as if it lay on another device until it is moved."""
-
-    MOVES = ("to", "cpu", "type_as")
-    HARMLESS = ("__get__", "__len__", "size", "dim", "numel", "__repr__", "is_floating_point")
-
-    @classmethod
-    def __torch_function__(cls, function, types, args=(), kwargs=None):
-        with torch._C.DisableTorchFunctionSubclass():
-            name = getattr(function, "__name__", "")
-            if name not in cls.MOVES + cls.HARMLESS:
-                raise RuntimeError(
-                    "Expected all tensors to be on the same device, but found at least two devices"
-                )
-            result = function(*args, **(kwargs or {}))
-        return result.as_subclass(torch.Tensor) if name in cls.MOVES else result
-
-
-def elsewhere(batches: list) -> list:
-    """Return the batches as tensors that have to be moved to the model's device."""
-    return [tuple(tensor.as_subclass(Elsewhere) for tensor in batch) for batch in batches]
-
-
 class Operations(TorchDispatchMode):
     """Notes the operations that torch carries out, such as ``convolution``."""
 
@@ -94,24 +69,6 @@ def operations(model: nn.Module, images: torch.Tensor) -> list[str]:
     with torch.no_grad(), Operations() as noted:
         model(images)
     return noted.names
-
-
-def cross_entropy_calls(function, *arguments) -> list[str]:
-    """Call a function and return the library's loss functions that it used."""
-    pattern = re.compile(r"(cross_entropy|nll_loss|kl_div)\w*")
-    found = []
-
-    def notice(frame, event: str, called) -> None:
-        if event == "c_call" and pattern.fullmatch(called.__name__):
-            found.append(called.__name__)
-
-    before = sys.getprofile()
-    sys.setprofile(notice)
-    try:
-        function(*arguments)
-    finally:
-        sys.setprofile(before)
-    return found
 
 
 def learn(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: int) -> float:

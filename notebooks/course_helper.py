@@ -667,9 +667,11 @@ def expect(condition: bool, message: str) -> None:
 # C are matched wherever they are, functions of Python in these packages alone.
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "skimage", "sklearn", "cv2")
 LIBRARY_CALLS = {
+    "PCA": r"(pca|svd)_lowrank|fit_transform|_fit(_full|_truncated)?",
     "autograd": r"run_backward|_?make_dual",
     "batch normalisation": r"\w*(batch|group|instance|layer)_norm\w*",
     "convolution": r"\w*(conv(olution|olve|_transpose)?|correlate)(\dd)?(_backward)?",
+    "cross-entropy": r"(cross_entropy|nll_loss|kl_div)\w*",
     "initialisation": r"(xavier|kaiming)_\w+|orthogonal_",
     "pooling": r"\w*(max|avg|average|lp)_?pool\w*",
 }

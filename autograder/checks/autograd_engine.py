@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from autograder.checks import check
-from autograder.checks.common import expect_raises
+from autograder.checks.common import expect_raises, numbers64
 from autograder.student.course_helper import (
     expect,
     expect_close,
@@ -17,12 +17,6 @@ from autograder.student.course_helper import (
     parameter,
     plain,
 )
-
-
-def numbers64(*shape, seed):
-    """Return standard normal numbers in double precision."""
-    return numbers(*shape, seed=seed, dtype=torch.float64)
-
 
 # ----------------------------------------------------------------------------- chain_of_modules
 

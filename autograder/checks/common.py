@@ -9,7 +9,24 @@ from autograder.student.course_helper import (
     expect_equal,
     inside,
     is_stub,
+    numbers,
 )
+
+
+def numbers64(*shape: int, seed: int) -> torch.Tensor:
+    """Return standard normal numbers in double precision."""
+    return numbers(*shape, seed=seed, dtype=torch.float64)
+
+
+def seeded(seed: int):
+    """Return a generator in the student's process."""
+    return inside("torch.Generator")().manual_seed(seed)
+
+
+def sgd(*models, lr: float):
+    """Return plain gradient descent for one or several models, in the student's process."""
+    parameters = [p for model in models for p in model.parameters()]
+    return inside("torch.optim.SGD")(parameters, lr=lr)
 
 
 def expect_device_of_input(function, *arguments) -> None:

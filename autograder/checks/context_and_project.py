@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from autograder.checks import check
+from autograder.checks.common import seeded, sgd
 from autograder.student.course_helper import (
     expect,
     expect_close,
@@ -17,11 +18,6 @@ from autograder.student.course_helper import (
 )
 
 SPIES = "autograder.spies_context_and_project"
-
-
-def seeded(seed: int):
-    """Return a generator in the student's process."""
-    return inside("torch.Generator")().manual_seed(seed)
 
 
 def draws(count: int, high: int, seed: int) -> torch.Tensor:
@@ -176,11 +172,6 @@ def stepped(weights: tuple, x: torch.Tensor, labels: torch.Tensor, lr: float) ->
     return loss, w1 - lr * (error @ w2).T @ x, w2 - lr * error.T @ middle
 
 
-def sgd(modules, lr: float):
-    """Return plain gradient descent for several modules, in the student's process."""
-    return inside("torch.optim.SGD")([p for m in modules for p in m.parameters()], lr=lr)
-
-
 @check(
     "train_chain",
     points=1,
@@ -213,7 +204,7 @@ def moves_both_modules(train_chain):
     """One step from random weights, against the formula."""
     first, second, weights = stages(905)
     x, labels = numbers(6, 5, seed=907), draws(6, 4, seed=908)
-    loss = train_chain(first, second, x, labels, sgd((first, second), 0.7), True)
+    loss = train_chain(first, second, x, labels, sgd(first, second, lr=0.7), True)
     expected = stepped(weights, x, labels, 0.7)
     expect_close(float(plain(loss)), expected[0], atol=1e-4)
     expect_close(first.weight, expected[1], atol=1e-4)
@@ -232,7 +223,7 @@ def leaves_the_first_module(train_chain):
     first, second, weights = stages(911)
     x, labels = numbers(6, 5, seed=913), draws(6, 4, seed=914)
     first(x).sum().backward()
-    train_chain(first, second, x, labels, sgd((first, second), 0.7), False)
+    train_chain(first, second, x, labels, sgd(first, second, lr=0.7), False)
     expect_close(first.weight, weights[0])
     moved = (plain(second.weight) - weights[1]).abs().sum().item()
     expect(moved > 0, "the second module has not moved")
@@ -251,7 +242,7 @@ def ignores_older_gradients(train_chain):
     x, labels = numbers(6, 5, seed=919), draws(6, 4, seed=920)
     (used[1](used[0](x)) * 3).sum().backward()
     for first, second, _ in (fresh, used):
-        train_chain(first, second, x, labels, sgd((first, second), 0.4), True)
+        train_chain(first, second, x, labels, sgd(first, second, lr=0.4), True)
     for k in (0, 1):
         expect_close(used[k].weight, plain(fresh[k].weight), atol=1e-4)
 
@@ -272,7 +263,7 @@ def puts_each_module_into_its_mode(train_chain):
         second.eval()
         if not joint:
             first.train()
-        train_chain(first, second, x, labels, sgd((first, second), 0.1), joint)
+        train_chain(first, second, x, labels, sgd(first, second, lr=0.1), joint)
     expect_equal(list(first.modes), [True, False])
     expect_equal(list(second.modes), [True, True])
 
@@ -287,7 +278,7 @@ def returns_a_plain_loss(train_chain):
     """The type of the result."""
     first, second, _ = stages(929)
     x, labels = numbers(4, 5, seed=931), draws(4, 4, seed=932)
-    loss = train_chain(first, second, x, labels, sgd((first, second), 0.1), True)
+    loss = train_chain(first, second, x, labels, sgd(first, second, lr=0.1), True)
     expect_equal(type(loss) is float, True)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch.optim import _functional as rules
 
 from autograder.checks import check
-from autograder.checks.common import expect_device_of_input, expect_raises
+from autograder.checks.common import expect_device_of_input, expect_raises, numbers64
 from autograder.student.course_helper import (
     expect,
     expect_close,
@@ -20,11 +20,6 @@ from autograder.student.course_helper import (
 
 # The functions behind torch.optim, which load in no time; the classes take seconds to import.
 PLAIN = {"has_sparse_grad": False, "foreach": False, "maximize": False}
-
-
-def numbers64(*shape: int, seed: int) -> torch.Tensor:
-    """Return standard normal numbers in double precision."""
-    return numbers(*shape, seed=seed, dtype=torch.float64)
 
 
 def torch_sgd(parameters, gradients, lr, weight_decay=0.0, momentum=0.0, nesterov=False):
