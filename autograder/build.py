@@ -77,8 +77,8 @@ def build(course: Course, names: list[str], say: Callable[[str], None]) -> None:
             if stamps.differ(f"{name} otter", otter_stamp(course, each), _archive(course, name)):
                 say(f"{name}: otter tests and zip")
                 otter_tests.write(course, each.master, new / "otter")
-        _execute_solutions(course, [b for b in built if _has_changed(course, b, stamps)], new, say)
         leaks.scan(new / "notebooks", [each.master for each in built])
+        _execute_solutions(course, [b for b in built if _has_changed(course, b, stamps)], new, say)
         _swap_all(new, course)
     nbgrader_course.write_config(course)
     for each in built:
@@ -189,7 +189,7 @@ def execute_solution(course: Course, built: Built, folder: Path) -> None:
     """Run the solution notebook in a new kernel and write it with its outputs.
 
     Raises:
-        CourseError: a cell raised.
+        CourseError: a cell raised, or no kernel started in a minute.
     """
     notebook = nbformat.from_dict(built.solution)
     with tempfile.TemporaryDirectory(prefix="solution-") as place:
@@ -217,6 +217,12 @@ def execute_solution(course: Course, built: Built, folder: Path) -> None:
             last_line = str(error).strip().splitlines()[-1]
             raise CourseError(
                 f"the solution does not run: {last_line}", built.master.path
+            ) from None
+        except RuntimeError as error:
+            raise CourseError(
+                f"no kernel started for the solution ({error}); build again when the machine "
+                "is less busy",
+                built.master.path,
             ) from None
     folder.mkdir(parents=True, exist_ok=True)
     for cell in notebook.cells:

@@ -140,10 +140,14 @@ def _secrets_of_check(check: Check) -> Iterator[Secret]:
 
 
 def _secret_values(function: ast.AST, check: Check) -> Iterator[Secret]:
-    """Yield the inputs (calls with a seed) and longer literals of a check."""
+    """Yield the inputs (calls with a seed) and longer literals of a check.
+
+    Lists of zeros and ones stand everywhere.
+    """
     for node in ast.walk(function):
         seeded = isinstance(node, ast.Call) and any(k.arg == "seed" for k in node.keywords)
-        if seeded or isinstance(node, ast.List):
+        constants = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+        if seeded or (isinstance(node, ast.List) and constants - {0, 1}):
             text = squeeze(ast.unparse(node))
             if len(text) >= LONG_LITERAL:
                 yield Secret(text, f"an input or value of the hidden check {check.name}")

@@ -42,7 +42,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
 LIMITS = {"solved (s)": 60.0, "memory (GB)": 2.0, "graded (CPU s)": 1.0}
 # Notebooks whose checks train something.
-TRAINING = ("05_optimizers_and_regularization", "06_cnn_training")
+TRAINING = ("05_optimizers_and_regularization", "06_cnn_training", "08_autoencoder_vs_pca")
 TRAINING_LIMIT = 5.0  # CPU seconds
 
 
