@@ -12,9 +12,10 @@ from autograder import build as builder
 from autograder.answers import Answer, load_answers
 from autograder.compose import dumps
 from autograder.course import Course
-from autograder.grade import Row, grade
+from autograder.grade import grade
 from autograder.master import Master
 from autograder.prove import solutions
+from autograder.results import Row
 from autograder.runner import with_answers
 
 NOTEBOOK = "01_pytorch_basics"

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
@@ -31,27 +31,8 @@ from autograder.compose import dumps, source_notebook
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.master import Master, load_master
+from autograder.results import Row
 from autograder.warm_kernels import warm_kernels
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of grades.csv: what a student got for one check or written answer.
-
-    Attributes:
-        status: "passed", "failed", "needs grading" (a written answer), "graded" (by
-            hand) or "broken" (the whole submission could not be graded).
-        message: what the student is told.
-    """
-
-    student: str
-    notebook: str
-    exercise: str
-    check: str
-    points: float
-    maximum: float
-    status: str
-    message: str
 
 
 def grade(

@@ -1,0 +1,83 @@
+"""What grading gives: the result of one submission, and the rows of grades.csv."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check.
+
+    Attributes:
+        passed: whether it earns its points.
+        kind: "passed", or why not (course_helper.Failure.kind).
+        message: what the student is told; of a hidden check its hint and no more.
+    """
+
+    passed: bool
+    kind: str = "passed"
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What grading one submission gave.
+
+    Attributes:
+        student, notebook: whose it is, and the full name of the notebook.
+        digest: a hash of all that the result depends on.
+        outcomes: what came of each check, by the check's id; empty if it is broken.
+        problem: why it could not be graded, else "".
+        notes: what was odd about it and mended, a sentence each.
+        seconds, cpu_seconds: wall clock and CPU time that it took.
+    """
+
+    student: str
+    notebook: str
+    digest: str
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def dumps(self) -> str:
+        """Return the result as JSON."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def loads(cls, text: str) -> Result:
+        """Return the result of this JSON.
+
+        Raises:
+            ValueError: it is not what dumps made.
+        """
+        try:
+            fields = json.loads(text)
+            fields["outcomes"] = {k: Outcome(**o) for k, o in fields["outcomes"].items()}
+            fields["notes"] = tuple(fields["notes"])
+            return cls(**fields)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"not a result: {error}") from None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of grades.csv: what a student got for one check or written answer.
+
+    Attributes:
+        status: "passed", "failed", "needs grading" (a written answer), "graded" (by
+            hand) or "broken" (the whole submission could not be graded).
+        message: what the student is told.
+    """
+
+    student: str
+    notebook: str
+    exercise: str
+    check: str
+    points: float
+    maximum: float
+    status: str
+    message: str
