@@ -1,6 +1,7 @@
 """The student copies: stub = solution minus the solution, and they run to their end."""
 
 import ast
+import builtins
 import os
 import re
 import shutil
@@ -55,6 +56,38 @@ def test_stub_keeps_signature_and_docstring_and_names_the_exercise(built, name):
                     ast.unparse(node),
                 )
         assert f"NotImplementedError('{cell.exercise}" in ast.unparse(stubbed)
+
+
+def test_public_checks_use_only_names_that_the_student_has(built, name):
+    bound = set(dir(builtins)) | {"__name__"}
+    for cell in built[name].student.cells:
+        if cell.cell_type != "code":
+            continue
+        tree = ast.parse(cell.source)
+        bound |= names_bound_in(tree.body)
+        if "-public-" in cell.metadata.get("nbgrader", {}).get("grade_id", ""):
+            own = {node.id for node in ast.walk(tree) if is_stored(node)}
+            own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+            own |= names_bound_in(ast.walk(tree))
+            used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            assert not used - own - bound, cell.metadata.nbgrader.grade_id
+
+
+def is_stored(node) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def names_bound_in(nodes) -> set[str]:
+    """Names that imports, definitions and assignments among these nodes bind."""
+    names = set()
+    for node in nodes:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, (ast.Assign, ast.For, ast.With, ast.If, ast.AnnAssign)):
+            names |= {part.id for part in ast.walk(node) if is_stored(part)}
+    return names
 
 
 def signatures(definition) -> list[tuple[str, str, str | None]]:

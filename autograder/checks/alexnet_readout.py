@@ -107,8 +107,13 @@ def expect_picture(opened, mode: str, pixels: torch.Tensor) -> None:
 )
 def opens_a_coloured_picture(open_picture):
     """Three pixels wide, two high."""
-    pixels = torch.tensor([[[250, 10, 90]] * 3] * 2, dtype=torch.uint8)
-    expect_picture(open_picture(picture_file(pixels, "RGB", "PNG")), "RGB", pixels)
+    file = inside("io.BytesIO")()
+    inside("PIL.Image.new")("RGB", (3, 2), (250, 10, 90)).save(file, "PNG")
+    file.seek(0)
+    opened = open_picture(file)
+    expect_equal(opened.mode, "RGB")
+    expect_equal(opened.size, (3, 2))
+    expect_equal(opened.getpixel((2, 1)), (250, 10, 90))
 
 
 @check(
@@ -218,9 +223,9 @@ def says_that_a_file_is_missing(open_picture):
 )
 def prepares_one_colour(preprocess):
     """A picture of one colour, 21 by 28 pixels, to 14 by 14."""
-    pixels = torch.tensor([255, 0, 128], dtype=torch.uint8).repeat(21, 28, 1)
+    picture = inside("PIL.Image.new")("RGB", (28, 21), (255, 0, 128))
     expected = torch.tensor([2.2489, -2.0357, 0.4265]).view(1, 3, 1, 1).repeat(1, 1, 14, 14)
-    expect_close(preprocess(picture(pixels), 14), expected, atol=1e-3)
+    expect_close(preprocess(picture, 14), expected, atol=1e-3)
 
 
 @check(
@@ -340,7 +345,8 @@ def shapes_in_torch(settings: list[tuple], shape: tuple[int, ...]) -> list[tuple
 )
 def follows_three_layers(layer_shapes):
     """A convolution of 3 by 3, ReLU, pooling; pictures of 8 by 9 pixels."""
-    layers = layers_of(("Conv2d", (3, 4, 3), {}), ("ReLU", (), {}), ("MaxPool2d", (2,), {}))
+    convolution, pooling = inside("torch.nn.Conv2d")(3, 4, 3), inside("torch.nn.MaxPool2d")(2)
+    layers = inside("torch.nn.Sequential")(convolution, inside("torch.nn.ReLU")(), pooling)
     expect_equal(layer_shapes(layers, (3, 8, 9)), [(4, 6, 7), (4, 6, 7), (4, 3, 3)])
 
 
@@ -586,8 +592,16 @@ ANIMALS = ["cat", "dog", "owl", "ant", "bee", "cow", "elk", "fox", "gnu"]
 )
 def ranks_three_categories(top_k):
     """The two most probable of three."""
-    model = scorer(torch.tensor([1.0, 2.0, 5.0]).log())
-    expect_ranking(top_k(model, EMPTY, ["ash", "elm", "oak"], 2), [("oak", 0.625), ("elm", 0.25)])
+    last = inside("torch.nn.Linear")(12, 3)
+    last.bias.data = torch.tensor([1.0, 2.0, 5.0]).log()
+    model = inside("torch.nn.Sequential")(inside("torch.nn.Flatten")(), last).eval()
+    (first, p_first), (second, p_second) = top_k(
+        model, torch.zeros(1, 3, 2, 2), ["ash", "elm", "oak"], 2
+    )
+    expect_equal([first, second], ["oak", "elm"])
+    expect_equal(type(p_first).__name__, "float")
+    expect_close(p_first, 0.625, atol=1e-5)
+    expect_close(p_second, 0.25, atol=1e-5)
 
 
 @check(
