@@ -101,7 +101,7 @@ def prove(notebooks: tuple[str, ...], workers: int) -> None:
     from autograder.fork_server import warm_agents
 
     course = open_course()
-    with warm_agents():  # it imports the slow libraries while this process does
+    with warm_agents(course.root / "data"):  # it imports the slow libraries while this process does
         from autograder import prove as prover
 
         good = [prover.prove(course, name, workers, console) for name in chosen(course, notebooks)]

@@ -6,8 +6,11 @@ the second processes of autograder.remote. Only on Linux: Windows has no fork, a
 fork of a process that has loaded the system's mathematics can crash.
 
 A client sends a line of JSON, and its end of the conversation is the child's life line:
-the server kills the child and all that it started when the client closes it, and closes
-its own end when the child has ended.
+the server kills the child and all that it started when the client closes it, and says what the
+child has used, and closes its own end, when the child has ended.
+
+Agents run a submission that nobody has read. Where the machine allows it they live in
+autograder.jail, each alone. Kernels do not: the stock graders run hidden checks in them.
 """
 
 from __future__ import annotations
@@ -25,9 +28,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from autograder import jail
 from autograder.warm_launcher import INTERRUPT
 
 SUPPORTED = sys.platform == "linux"
@@ -39,28 +44,44 @@ INLINE_FIGURES = "module://matplotlib_inline.backend_inline"  # as ipykernel has
 ADDRESS = "COURSE_FORK_SERVER"  # the environment variable with the path of the agents' server
 
 
+KEPT_FOR_AGENTS = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a child has used: CPU seconds, the peak of its memory in bytes, why it was killed."""
+
+    cpu_seconds: float = 0.0
+    peak_bytes: int = 0
+    killed: str = ""
+
+
 @contextlib.contextmanager
-def fork_server(modules: tuple[str, ...]) -> Iterator[Path]:
+def fork_server(modules: tuple[str, ...], data: Path | None = None) -> Iterator[Path]:
     """Run a server that has imported some modules; give the path of its socket.
 
     It takes some seconds to import them. Who connects before waits; who connects to a server
     that has died is refused at once.
+
+    Args:
+        modules: their names.
+        data: for a server of agents the folder of the course's data.
     """
-    with tempfile.TemporaryDirectory(prefix="fork-") as name:
+    with tempfile.TemporaryDirectory(prefix="fork-", ignore_cleanup_errors=True) as name:
         address = Path(name) / "socket"
-        # Threads do not survive a fork; and debugpy, which a kernel loads, talks about itself.
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        }
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(address))
             listener.listen(WAITING_CLIENTS)
             number = listener.fileno()
+            settings = {
+                "listener": number,
+                "modules": modules,
+                "data": data and str(data.resolve()),
+                "room": tempfile.mkdtemp(dir=name),
+            }
             server = subprocess.Popen(
-                [sys.executable, "-m", "autograder.fork_server", str(number), *modules],
-                env=environment,
+                [sys.executable, "-m", "autograder.fork_server", json.dumps(settings)],
+                env=_environment(data),
                 pass_fds=[number],
             )
         try:
@@ -68,6 +89,16 @@ def fork_server(modules: tuple[str, ...]) -> Iterator[Path]:
         finally:
             server.terminate()
             server.wait()
+
+
+def _environment(data: Path | None) -> dict[str, str]:
+    """Return the server's environment; a submission can read that of a server of agents."""
+    # Threads do not survive a fork; and debugpy, which a kernel loads, talks about itself.
+    own = {"OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    if data is None:
+        return {**os.environ, **own}
+    kept = {name: os.environ[name] for name in KEPT_FOR_AGENTS if name in os.environ}
+    return {**kept, **own, "COURSE_DATA": str(data.resolve()), "COURSE_STATIC_FIGURES": "1"}
 
 
 @contextlib.contextmanager
@@ -84,13 +115,17 @@ def variable(name: str, value: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def warm_agents() -> Iterator[None]:
-    """Let the agents of this process and its children be forked from a server, if possible."""
+def warm_agents(data: Path) -> Iterator[None]:
+    """Let the agents of this process and its children be forked from a server, if possible.
+
+    Args:
+        data: the folder of the course's data, which they may read.
+    """
     if not SUPPORTED:
         yield
         return
     modules = ("autograder.preload", "autograder.agent")
-    with fork_server(modules) as address, variable(ADDRESS, str(address)):
+    with fork_server(modules, data) as address, variable(ADDRESS, str(address)):
         yield
 
 
@@ -102,8 +137,29 @@ def wait_for(address: Path) -> None:
         end_agent(client)
 
 
+def missing_isolation() -> list[str]:
+    """Wait for the server; return what it cannot keep a submission away from, a line each."""
+    if not (address := os.environ.get(ADDRESS)):
+        return ["everything: there is no server to fork from on this system"]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(address)
+        client.sendall(b'{"about": true}\n')
+        return json.loads(_all_of(client))
+
+
+def _all_of(connection: socket.socket) -> bytes:
+    parts = []
+    while part := connection.recv(MESSAGE_BYTES):
+        parts.append(part)
+    return b"".join(parts)
+
+
 def start_agent(address: Path, folder: str) -> tuple[Connection, socket.socket]:
     """Have an agent forked (autograder.agent) that works in a folder.
+
+    Args:
+        address: of the server.
+        folder: where it works if it is not in a jail, which has a folder of its own.
 
     Returns:
         the connection to it and its life line.
@@ -120,11 +176,12 @@ def start_agent(address: Path, folder: str) -> tuple[Connection, socket.socket]:
     return Connection(ours.detach()), life_line
 
 
-def end_agent(life_line: socket.socket) -> None:
+def end_agent(life_line: socket.socket) -> Used:
     """Kill an agent, if there is one, and all that it started; return when it has ended."""
-    with life_line, contextlib.suppress(OSError):
+    with life_line, contextlib.suppress(OSError, ValueError, TypeError):
         life_line.shutdown(socket.SHUT_WR)
-        life_line.recv(1)
+        return Used(**json.loads(_all_of(life_line)))
+    return Used()
 
 
 class _Handler(socketserver.BaseRequestHandler):
@@ -139,6 +196,12 @@ class _Handler(socketserver.BaseRequestHandler):
             message += data
             descriptors += received
         request = json.loads(message)
+        if "about" in request:
+            self.request.sendall(json.dumps(self.server.missing).encode())
+            return
+        jailed = "agent" in request and not self.server.missing
+        if jailed:
+            jail.enter_cell()
         child = os.fork()
         if child == 0:
             try:
@@ -147,35 +210,54 @@ class _Handler(socketserver.BaseRequestHandler):
                 self.server.socket.close()
                 self.request.close()
                 if "agent" in request:
-                    _become_agent(request["agent"], *descriptors)
+                    _become_agent(request["agent"], jailed, *descriptors)
                 else:
                     _become_kernel(request)
             finally:
                 os._exit(0)
         for descriptor in descriptors:
             os.close(descriptor)
-        self._watch(child)
+        used = self._watch(child, limited="agent" in request)
+        with contextlib.suppress(OSError):
+            self.request.sendall(json.dumps(asdict(used)).encode())
 
-    def _watch(self, child: int) -> None:
+    def _watch(self, child: int, limited: bool) -> Used:
+        killed = ""
         with selectors.DefaultSelector() as selector:
             selector.register(self.request, selectors.EVENT_READ)
-            while os.waitpid(child, os.WNOHANG) == (0, 0):
-                if not selector.select(POLL_SECONDS):
+            while True:
+                ended, _, usage = os.wait4(child, os.WNOHANG)
+                if ended:
+                    break
+                if selector.select(POLL_SECONDS):
+                    if self.request.recv(1) == INTERRUPT:
+                        os.kill(child, signal.SIGINT)
+                        continue
+                elif not limited or jail.memory_of(child) < jail.MEMORY_BYTES:
                     continue
-                if self.request.recv(1) == INTERRUPT:
-                    os.kill(child, signal.SIGINT)
-                else:  # the client is gone
-                    with contextlib.suppress(ProcessLookupError):  # it has no group yet
-                        os.killpg(child, signal.SIGKILL)
-                    os.kill(child, signal.SIGKILL)
-                    os.waitpid(child, 0)
-                    return
+                else:
+                    killed = "memory"
+                usage = _kill(child)
+                break
+        return Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, killed)
 
 
-def _become_agent(folder: str, descriptor: int) -> None:
+def _kill(child: int):
+    """Kill a child and its group, and return what it has used; a jail dies with its first child."""
+    with contextlib.suppress(ProcessLookupError):  # it has no group yet
+        os.killpg(child, signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
+    return os.wait4(child, 0)[2]
+
+
+def _become_agent(folder: str, jailed: bool, descriptor: int) -> None:
     """Turn this forked process into an agent that answers on a socket."""
     from autograder.agent import serve
 
+    if jailed:
+        jail.furnish_cell()
+        folder = os.environ["HOME"] = jail.PLACE
+    jail.lock(alone=jailed)
     serve(Connection(descriptor), folder)
 
 
@@ -201,13 +283,16 @@ def _become_kernel(request: dict) -> None:
 
 class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
     max_children = 1000
+    missing: list[str]
 
 
-def serve_forks(listener: socket.socket, modules: list[str]) -> None:
+def serve_forks(settings: dict) -> None:
     """Import the modules, then answer clients until terminated."""
-    for name in modules:
+    listener = socket.socket(fileno=settings["listener"])
+    for name in settings["modules"]:
         importlib.import_module(name)
     importlib.import_module("torch").set_num_threads(1)
+    missing = _enter_jail(Path(settings["data"]), settings["room"]) if settings["data"] else []
     # What is here now will not become garbage; children need not look at it, and copy it.
     gc.collect()
     gc.freeze()
@@ -215,8 +300,26 @@ def serve_forks(listener: socket.socket, modules: list[str]) -> None:
     server = _Server(listener.getsockname(), _Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listener
+    server.missing = missing
     server.serve_forever()
 
 
+def _enter_jail(data: Path, room: str) -> list[str]:
+    """Enter the jail, if this machine allows it; return what it does not allow."""
+    trial = os.fork()
+    if trial == 0:
+        with contextlib.suppress(OSError):
+            jail.try_all(data, room)
+            os._exit(0)
+        os._exit(1)
+    if os.waitstatus_to_exitcode(os.waitpid(trial, 0)[1]) != 0:
+        return [
+            "files, network and processes: this machine does not let a program use Linux "
+            "namespaces (user, mount, network, process ids)"
+        ]
+    jail.enter_room(jail.readable_places(data), room)
+    return []
+
+
 if __name__ == "__main__":
-    serve_forks(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+    serve_forks(json.loads(sys.argv[1]))

@@ -27,6 +27,7 @@ import torch
 
 from autograder import codec, fork_server
 from autograder.agent import serve
+from autograder.fork_server import Used
 from autograder.student.course_helper import (
     Failure,
     StudentRaised,
@@ -43,11 +44,12 @@ class StudentGone(Exception):
     """The student's process ended or stopped answering."""
 
 
-def start_process(folder: str) -> tuple[Connection, Callable[[], None]]:
+def start_process(folder: str) -> tuple[Connection, Callable[[], Used]]:
     """Start an agent that works in a folder.
 
     Returns:
-        the connection to it, and a function that kills it, which may be called again.
+        the connection to it, and a function that kills it and returns what it has used;
+        it may be called again and then returns nothing of interest.
     """
     if server := os.environ.get(fork_server.ADDRESS):
         connection, life_line = fork_server.start_agent(Path(server), folder)
@@ -58,9 +60,10 @@ def start_process(folder: str) -> tuple[Connection, Callable[[], None]]:
     process.start()
     other_end.close()
 
-    def kill() -> None:
+    def kill() -> Used:
         process.kill()
         process.join()
+        return Used()
 
     return connection, kill
 
@@ -72,11 +75,15 @@ class Session(StudentSide, Mapping):
 
     Args:
         call_seconds: the wall-clock limit of one call into the student's code.
+
+    Attributes:
+        used: what the process has used, once it has ended.
     """
 
     def __init__(self, call_seconds: float = 10.0) -> None:
         self.call_seconds = call_seconds
         self.gone = False
+        self.used = Used()
         self.operators: dict[str, Remote] = {}
 
     def __enter__(self) -> Session:
@@ -87,8 +94,13 @@ class Session(StudentSide, Mapping):
 
     def __exit__(self, *exception) -> None:
         self.connection.close()
-        self.kill()
+        self._end()
         self.folder.cleanup()
+
+    def _end(self) -> None:
+        if not self.gone:
+            self.used = self.kill()
+        self.gone = True
 
     def request(self, do: str, *, wait: float | None = None, **fields) -> dict:
         """Send one request and return the answer.
@@ -107,8 +119,7 @@ class Session(StudentSide, Mapping):
                 raise EOFError
             answer = codec.loads(self.connection.recv_bytes())
         except (EOFError, OSError):
-            self.gone = True
-            self.kill()
+            self._end()
             raise StudentGone("the student's process ended or stopped answering") from None
         if "timeout" in answer:
             raise TimeLimit

@@ -550,7 +550,10 @@ def run_check(function, names, seconds: float = CHECK_SECONDS) -> Failure | None
 
 def seed_everything(seed: int) -> None:
     """Seed torch, numpy (if it is loaded) and random."""
-    torch.manual_seed(seed)
+    # torch.manual_seed would also note, with a traceback, to seed CUDA when it is first used.
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
     random.seed(seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(seed)

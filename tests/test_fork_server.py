@@ -1,5 +1,6 @@
 """Forked kernels behave as ordinary ones; forked agents end with the process that asked."""
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from autograder import fork_server
 from autograder.processes import find_own_tools
 from autograder.remote import Session
 from autograder.warm_kernels import warm_kernels
+from tests.conftest import ROOT
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,28 +37,30 @@ def test_a_warm_kernel_starts_with_torch_draws_figures_and_uses_no_port():
     assert transport.text == "ipc\n"
 
 
-def has_ended(process: int) -> bool:
-    """Tell whether a process is gone, or dead and only not yet collected."""
-    try:
-        return not Path(f"/proc/{process}/cmdline").read_bytes()
-    except FileNotFoundError:
-        return True
+def processes_with(word: str) -> list[str]:
+    """Return the processes of the machine with this word in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if word in path.read_text(errors="replace"):
+                found.append(path.parent.name)
+    return found
 
 
 def test_an_agent_and_all_that_it_started_end_with_the_session():
-    with fork_server.warm_agents():
+    mark = f"600.{os.getpid()}"  # seconds to sleep, as nobody else does
+    with fork_server.warm_agents(ROOT / "data"):
+        assert fork_server.ADDRESS in os.environ
         with Session() as session:
-            session.execute(
-                "import os, subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
-                "pids = [os.getpid(), child.pid]",
+            assert session.execute(
+                "import subprocess\n"
+                f"subprocess.Popen(['sleep', '{mark}'])\n"
+                f"subprocess.Popen(['sleep', '{mark}'], start_new_session=True)",
                 10,
             )
-            agent, child = session["pids"]
-            assert fork_server.ADDRESS in os.environ
-            assert Path(f"/proc/{agent}").exists()
-        assert not Path(f"/proc/{agent}").exists()
+            assert len(processes_with(mark)) == 2
         end = time.monotonic() + 10
-        while not has_ended(child) and time.monotonic() < end:
+        while processes_with(mark) and time.monotonic() < end:
             time.sleep(0.05)
-        assert has_ended(child)
+        assert not processes_with(mark)
     assert fork_server.ADDRESS not in os.environ
