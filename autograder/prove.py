@@ -85,7 +85,7 @@ def run_case(name: str, case: Case) -> dict[str, Verdict]:
     """Judge a case; return the verdicts by the name of the check."""
     checks = checks_by_id(name)
     chosen = {key: checks[key] for key in case.judged}
-    verdicts = run_submission(case.notebook, chosen)
+    verdicts = run_submission(case.notebook, chosen).verdicts
     return {checks[key].name: verdict for key, verdict in verdicts.items()}
 
 

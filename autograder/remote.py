@@ -16,9 +16,11 @@ anything but the plain values that came back.
 from __future__ import annotations
 
 import builtins
+import math
 import multiprocessing
 import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -38,6 +40,8 @@ from autograder.student.course_helper import (
 
 START_SECONDS = 120.0
 GRACE_SECONDS = 5.0
+SUBMISSION_SECONDS = 600.0  # of a submission's own time
+ANSWER_BYTES = 256 << 20
 
 
 class StudentGone(Exception):
@@ -75,13 +79,18 @@ class Session(StudentSide, Mapping):
 
     Args:
         call_seconds: the wall-clock limit of one call into the student's code.
+        total_seconds: that of all calls together; then the process is ended.
 
     Attributes:
         used: what the process has used, once it has ended.
     """
 
-    def __init__(self, call_seconds: float = 10.0) -> None:
+    def __init__(
+        self, call_seconds: float = 10.0, total_seconds: float = SUBMISSION_SECONDS
+    ) -> None:
         self.call_seconds = call_seconds
+        self.seconds_left = total_seconds
+        self.deadline = math.inf
         self.gone = False
         self.used = Used()
         self.operators: dict[str, Remote] = {}
@@ -112,15 +121,22 @@ class Session(StudentSide, Mapping):
         """
         if self.gone:
             raise StudentGone("the student's process has ended")
-        seconds = fields.setdefault("seconds", self.call_seconds)
+        began = time.monotonic()
+        if began >= self.deadline:
+            raise TimeLimit
+        seconds = fields.setdefault("seconds", min(self.call_seconds, self.deadline - began))
         try:
             self.connection.send_bytes(codec.dumps({"do": do, **fields}))
             if not self.connection.poll(wait or seconds + GRACE_SECONDS):
                 raise EOFError
-            answer = codec.loads(self.connection.recv_bytes())
-        except (EOFError, OSError):
+            answer = codec.loads(self.connection.recv_bytes(ANSWER_BYTES))
+        # What comes is data from a process that nobody trusts.
+        except (EOFError, OSError, ValueError, RecursionError):
             self._end()
             raise StudentGone("the student's process ended or stopped answering") from None
+        self.seconds_left -= time.monotonic() - began
+        if self.seconds_left < 0:
+            self._end()
         if "timeout" in answer:
             raise TimeLimit
         if "error" in answer:
@@ -129,11 +145,17 @@ class Session(StudentSide, Mapping):
 
     def execute(self, source: str, seconds: float) -> bool:
         """Run a cell of the notebook; tell whether it ended without an exception."""
+        self.deadline = math.inf
         return self.decode(self.request("execute", source=source, seconds=seconds)["value"])
 
-    def begin_check(self) -> None:
-        """Drop the handles of the last check and seed the student's process."""
+    def begin_check(self, seconds: float = math.inf) -> None:
+        """Drop the handles of the last check, seed the student's process, and set a limit.
+
+        Args:
+            seconds: the wall-clock limit of the whole check.
+        """
         self.operators.clear()
+        self.deadline = time.monotonic() + seconds
         self.request("begin")
 
     def decode(self, packed):

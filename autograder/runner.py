@@ -1,18 +1,19 @@
 """Run a submission in a second process and judge it here, check by check.
 
 This is the trusted way to grade: no expected value reaches the student's process.
-`course prove` uses it.
+`course grade` and `course prove` use it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
 from autograder.checks import Check
+from autograder.fork_server import Used
 from autograder.judge import Verdict, judge
 from autograder.remote import Session, StudentGone
 from autograder.student.course_helper import StudentRaised, TimeLimit, student_side
@@ -36,7 +37,22 @@ def with_answers(student: NotebookNode, answers: Mapping[str, str]) -> NotebookN
     return notebook
 
 
-def run_submission(notebook: NotebookNode, checks: Mapping[str, Check]) -> dict[str, Verdict]:
+@dataclass(frozen=True)
+class Run:
+    """What came of running and judging a submission.
+
+    Attributes:
+        verdicts: by the id of the check.
+        used: what the student's process has used.
+        notes: what an instructor should know, a sentence each.
+    """
+
+    verdicts: dict[str, Verdict]
+    used: Used
+    notes: tuple[str, ...]
+
+
+def run_submission(notebook: NotebookNode, checks: Mapping[str, Check]) -> Run:
     """Run the code cells in order and judge each check where its cell stands.
 
     Cells tagged skip-execution are skipped, as by the stock graders. A cell that
@@ -45,34 +61,42 @@ def run_submission(notebook: NotebookNode, checks: Mapping[str, Check]) -> dict[
     Args:
         notebook: the submission.
         checks: the checks by id; one whose cell is gone is judged at the end.
-
-    Returns:
-        the verdicts by id.
     """
     verdicts: dict[str, Verdict] = {}
+    notes: list[str] = []
     with Session() as session:
-        for cell in notebook.cells:
+        for number, cell in enumerate(notebook.cells, 1):
             key = cell.metadata.get("nbgrader", {}).get("grade_id")
+            gone = session.gone
             if key in checks:
                 verdicts[key] = _judge_remotely(session, checks[key])
             elif cell.cell_type == "code" and "skip-execution" not in cell.metadata.get("tags", []):
-                _execute(session, cell.source)
+                notes += _execute(session, cell.source, number)
+            if session.gone and not gone:
+                notes.append(f"Its process ended at cell {number}; the checks after that fail.")
         for key, check in checks.items():
             if key not in verdicts:
                 verdicts[key] = _judge_remotely(session, check)
-    return verdicts
+    if session.used.killed:
+        notes.append(f"It was ended because it used too much {session.used.killed}.")
+    return Run(verdicts, session.used, tuple(notes))
 
 
-def _execute(session: Session, source: str) -> None:
-    # The checks that need the cell will say what happened.
-    with contextlib.suppress(TimeLimit, StudentGone, StudentRaised):
+def _execute(session: Session, source: str, number: int) -> list[str]:
+    """Run a cell; return what to tell of it. The checks that need the cell say what happened."""
+    try:
         session.execute(source, CELL_SECONDS)
+    except TimeLimit:
+        return [f"Cell {number} did not finish in {CELL_SECONDS:g} s."]
+    except (StudentGone, StudentRaised):
+        pass
+    return []
 
 
 def _judge_remotely(session: Session, check: Check) -> Verdict:
     token = student_side.set(session)
     try:
-        session.begin_check()
+        session.begin_check(CHECK_SECONDS)
         return judge(check, session, CHECK_SECONDS)
     except StudentGone as gone:
         return Verdict(False, "error", str(gone), str(gone))

@@ -1,0 +1,215 @@
+"""Judge many submissions side by side, on the cores of this machine or on a Dask cluster.
+
+A worker is a trusted process that holds the checks. The submission runs in another one, forked
+from a server on the worker's machine (autograder.fork_server), in a jail where there is one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import logging
+import multiprocessing
+import os
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dask
+import nbformat
+import torch
+from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed
+from distributed.utils import get_mp_context
+
+from autograder import fork_server
+from autograder.checks import Check, topic_of
+from autograder.errors import CourseError
+from autograder.results import Outcome, Result
+from autograder.runner import run_submission
+from autograder.stock import checks_by_id
+
+PACKAGE = Path(__file__).resolve().parent
+DATA = PACKAGE.parent / "data"
+CONNECT_SECONDS = 30
+TASKS_A_WORKER = 3  # that wait, so that none idles while its next one is prepared
+JUDGING = ("agent", "codec", "judge", "preload", "remote", "runner", "spies", "checks/common")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A submission to judge.
+
+    Attributes:
+        student, notebook: whose it is, and the full name of the notebook.
+        digest: of all that the result depends on; see ``digest_of``.
+        checks_digest: of the checks that it is to be judged by.
+        text: the submission, matched to the release, as the text of a notebook.
+        notes: what was odd about it.
+    """
+
+    student: str
+    notebook: str
+    digest: str
+    checks_digest: str
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+def checks_digest(notebook: str) -> str:
+    """Return a hash of all that decides about points besides the submission."""
+    names = [f"{name}.py" for name in JUDGING]
+    topic = topic_of(notebook)
+    names += [f"checks/{topic}.py", f"spies_{topic}.py", "student/course_helper.py"]
+    digest = hashlib.sha256(f"{torch.__version__} {platform.python_version()}".encode())
+    for path in (PACKAGE / name for name in names):
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    for path in sorted(DATA.glob("*")):
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()
+
+
+def digest_of(submission: bytes, release: str, checks: str) -> str:
+    """Return a hash of all that a result depends on.
+
+    Args:
+        submission: the file as it was handed in.
+        release: the text of the notebook as it was given out.
+        checks: what ``checks_digest`` gives.
+    """
+    return hashlib.sha256(
+        hashlib.sha256(submission).digest()
+        + hashlib.sha256(release.encode()).digest()
+        + checks.encode()
+    ).hexdigest()
+
+
+def judge_task(task: Task) -> Result:
+    """Judge one submission; runs in a worker.
+
+    Raises:
+        CourseError: the worker has other checks than the grader that asks.
+    """
+    if checks_digest(task.notebook) != task.checks_digest:
+        raise CourseError(
+            f"{platform.node()} has another version of the course, of its data or of torch; "
+            "install the same there"
+        )
+    began, own = time.monotonic(), time.thread_time()
+    checks: dict[str, Check] = checks_by_id(task.notebook)
+    run = run_submission(nbformat.reads(task.text, as_version=4), checks)
+    outcomes = {key: Outcome(v.passed, v.kind, v.message) for key, v in run.verdicts.items()}
+    return Result(
+        task.student,
+        task.notebook,
+        task.digest,
+        outcomes,
+        notes=task.notes + run.notes,
+        seconds=round(time.monotonic() - began, 3),
+        cpu_seconds=round(time.thread_time() - own + run.used.cpu_seconds, 3),
+    )
+
+
+class Warm(WorkerPlugin):
+    """Gives a worker on another machine a server of agents; on this one they share one."""
+
+    def setup(self, worker) -> None:
+        self.running = contextlib.ExitStack()
+        if fork_server.ADDRESS not in os.environ:
+            self.running.enter_context(fork_server.warm_agents(DATA))
+
+    def teardown(self, worker) -> None:
+        self.running.close()
+
+
+@contextlib.contextmanager
+def workers_here(count: int) -> Iterator[Client]:
+    """Start a Dask cluster of some processes on this machine, of one thread each."""
+    method = "forkserver" if fork_server.SUPPORTED else "spawn"
+    settings = {
+        "distributed.worker.multiprocessing-method": method,
+        # A worker holds one submission at a time; what it needs is not Dask's to judge.
+        "distributed.worker.memory.terminate": False,
+        "distributed.worker.memory.pause": False,
+        "distributed.admin.log-format": "%(message)s",
+    }
+    with (
+        dask.config.set(settings),
+        fork_server.variable("OMP_NUM_THREADS", "1"),
+        fork_server.warm_agents(DATA),
+    ):
+        if fork_server.SUPPORTED:
+            get_mp_context()  # which sets what it wants to be imported, first
+            preload = ["distributed", "autograder.engine"]
+            multiprocessing.get_context(method).set_forkserver_preload(preload)
+        with (
+            LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+
+
+@contextlib.contextmanager
+def workers_at(address: str) -> Iterator[Client]:
+    """Use the workers of an existing Dask scheduler.
+
+    Raises:
+        CourseError: there is no scheduler, or it has no workers.
+    """
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise CourseError(f"no Dask scheduler answers at {address}: {error}") from None
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise CourseError(f"the Dask scheduler at {address} has no workers; start some first")
+        client.register_plugin(Warm(), name="course-warm")
+        yield client
+
+
+def judge_all(client: Client, tasks: Iterator[Task]) -> Iterator[tuple[Task, Result]]:
+    """Judge submissions on the workers; yield each with its result as soon as it is there.
+
+    A few tasks at a time are handed over, so that a class of thousands needs no more memory
+    than one of ten. When a worker dies its submission goes to another; one during which
+    several workers died is given up.
+
+    Args:
+        client: of the workers.
+        tasks: is asked for the next task when there is room for it.
+    """
+    width = TASKS_A_WORKER * max(1, len(client.scheduler_info()["workers"]))
+    waiting = {}
+    running = as_completed()
+
+    def submit(task: Task) -> None:
+        name = f"{task.notebook}-{task.student}-{task.digest}"
+        future = client.submit(judge_task, task, key=name, pure=False)
+        waiting[future.key] = task
+        running.add(future)
+
+    for task in itertools.islice(tasks, width):
+        submit(task)
+    for future in running:
+        task = waiting.pop(future.key)
+        yield task, _result_of(future, task)
+        future.release()
+        for following in itertools.islice(tasks, 1):
+            submit(following)
+
+
+def _result_of(future, task: Task) -> Result:
+    try:
+        return future.result()
+    except KilledWorker:
+        problem = "several grading processes died while they judged it; look at it by hand"
+    except Exception as error:  # a defect of a check costs one submission, not the class
+        problem = f"grading failed: {type(error).__name__}: {error}"
+    return Result(task.student, task.notebook, task.digest, problem=problem, notes=task.notes)
