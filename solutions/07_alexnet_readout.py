@@ -30,6 +30,7 @@
 
 # %%
 import copy
+import textwrap
 import time
 from pathlib import Path
 
@@ -47,11 +48,11 @@ use_course_style()
 #
 # AlexNet won the ImageNet competition of 2012 and began the present age of deep learning: five
 # convolutions, three poolings, three dense layers. `load_alexnet` gives you the network with
-# trained weights, and its line of output says which of two it is.
+# trained weights, and the last line that it prints says which of two it is.
 #
 # - *torchvision's AlexNet*, trained on 1.2 million photographs of ImageNet in 1,000 categories. It
-#   needs a network once (244 MB) and lies in torch's cache from then on.
-# - *The small AlexNet of the course*, where that cannot be had. It has the same layers under the
+#   is downloaded once (244 MB) and lies in torch's cache from then on.
+# - *The small AlexNet of the course*, where the download fails. It has the same layers under the
 #   same names, but fewer channels, and was trained on the 50,000 small photographs of CIFAR-10 in
 #   10 categories. `data/README.md` tells how.
 #
@@ -97,9 +98,9 @@ print(f"{'':33s} {sum(p.numel() for p in model.parameters()):12,} in all")
 # %% [markdown]
 # ## 2 From a file to a tensor
 #
-# A network computes what you ask for with any numbers that you give it. A picture prepared in
-# another way than the training pictures is no error; the answers are just worse. So preparing it
-# has to follow the recipe of the training, step by step.
+# A network computes with any numbers that you give it. A picture that is prepared in another way
+# than the training pictures raises no error; the answers are just worse. So preparing it has to
+# follow the recipe of the training, step by step.
 #
 # First the file. It can be JPEG, PNG or GIF; in colour, in grey (mode `L`), with transparency
 # (`RGBA`) or with a palette (`P`), where each pixel is the number of an entry in a table of
@@ -159,7 +160,7 @@ with waits_for("open_picture"):
     try:
         open_picture(course_helper.__file__)
     except ValueError as error:
-        print("not a picture:", str(error)[-60:])
+        print("ValueError:", textwrap.shorten(str(error), 80))
 
 # %% [markdown]
 # Now the tensor. The recipe is that of AlexNet's evaluation on ImageNet:
@@ -422,7 +423,7 @@ with waits_for("output_size"):
 # Four things go wrong silently.
 #
 # - *The hook stays.* Without `remove` it is called on every later pass, by whoever uses the
-#   network. Do it twice and there are two.
+#   network. Register it twice, and it is called twice.
 # - *The wrong mode.* In training mode dropout sets half of the dense layers' inputs to zero.
 # - *The tensor changes after you got it.* AlexNet's ReLUs work **in place**: they overwrite the
 #   output of the convolution before them.
@@ -476,8 +477,8 @@ def readout(model, layer, x):
 
 # %% [markdown]
 # Below is the first layer at work: eight of its filters, and under each the channel that it makes
-# of two photographs. Orange is positive, purple negative, white zero; the ReLU that follows will
-# keep the orange only.
+# of two photographs. Orange is positive, purple negative, white zero, each map on a scale of its
+# own; the ReLU that follows will keep the orange only.
 
 
 # %% tags=["skip-execution"]
@@ -609,18 +610,10 @@ with waits_for("open_picture", "preprocess", "top_k", "inputs"):
         show_picture(upper, drawable(x), name)
         best = top_k(model, x, categories)
         print(f"{name:10s}", ", ".join(f"{category} {p:.1%}" for category, p in best))
-        lower.barh(range(5), [p for _, p in best], color=COLOURS[0])
+        lower.barh(range(5), [p for _, p in best], color=COLOURS[5])
         lower.set(xlim=(0, 1), xlabel="probability", yticks=[], ylim=(4.6, -0.6))
         for row, (category, _) in enumerate(best):
-            lower.text(
-                0.03,
-                row,
-                category[:18],
-                va="center",
-                fontsize=9,
-                color="black",
-                bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.5, "lw": 0},
-            )
+            lower.text(0.03, row, category[:18], va="center", fontsize=9)
         lower.grid(False)
     plt.show()
 
@@ -703,12 +696,12 @@ def maximise_activation(model, layer, channel, start, steps, rate):
 
 
 # %% [markdown]
-# Plain ascent finds pictures full of fine noise, to which the network responds and you do not. Two
-# old tricks give it back its eyes. Before each round of steps the picture is *shifted* by a few
-# random pixels, and back afterwards: only what works at every position survives. After it the
-# picture is *blurred* a little. And the channels are read *behind their ReLU*, where a place at
-# which the channel is silent pulls nowhere. Before it the mean of the first convolution is linear
-# in the picture, so every pixel inside would be pulled in the same direction.
+# Plain ascent finds pictures full of fine noise, which excite the network and tell you nothing. Two
+# old tricks make them readable. Before each round of steps the picture is *shifted* by a few
+# random pixels, and back afterwards: only what works at every position survives. After each round
+# the picture is *blurred* a little. And the channels are read *behind their ReLU*, where a place at
+# which the channel is silent pulls nowhere. Before the ReLU the mean of a channel of the first
+# convolution is linear in the picture, so every pixel inside would be pulled in the same direction.
 
 # %% tags=["skip-execution"]
 canvas = 64 if side == 64 else 128  # pixels
@@ -762,7 +755,8 @@ with waits_for("maximise_activation", "readout", "inputs"):
 # multiplies $j$.
 #
 # There is a second way to find out what a channel looks for: search real photographs for the places
-# where it is strongest. The next cell shows both. Change the two channels to your own choice.
+# where it is strongest. The next cell shows both; grey in a window is outside of the photograph.
+# Change the two channels to your own choice.
 
 
 # %% tags=["skip-execution"]
@@ -1034,7 +1028,7 @@ with waits_for("readout", "linear_probe"):
 # - How large is the output of a convolution, and where do 55, 56 and 57 come from?
 # - What are the four ways in which a hook goes wrong without an error?
 # - Why do probabilities of a network say nothing about pictures of other categories?
-# - What do you hold fast, and what do you change, to see what a channel looks for?
+# - What do you keep fixed, and what do you change, to see what a channel looks for?
 # - What is a receptive field, and why do deeper channels show larger patterns?
 # - What does a linear probe measure, and what does its random baseline take away from it?
 #

@@ -36,6 +36,7 @@
 import copy
 import math
 import os
+import textwrap
 
 import matplotlib.pyplot as plt
 import torch
@@ -242,9 +243,9 @@ def simulate_pipeline(accuracies, repairs, examples, generator):
 
 
 # %% tags=["skip-execution"]
-def draw_chain(percent, repair_percent):
-    """Draw the accuracy of twelve equal modules: formula, and three simulations."""
-    each, repair = torch.full((12,), percent / 100), torch.full((12,), repair_percent / 100)
+def draw_chain(accuracy, repairs):
+    """Draw a chain of twelve equal modules (in per cent): formula, and three simulations."""
+    each, repair = torch.full((12,), accuracy / 100), torch.full((12,), repairs / 100)
     _, panel = plt.subplots(figsize=(8, 4), layout="constrained")
     places = range(1, 13)
     alone = pipeline_accuracy(each)
@@ -253,17 +254,17 @@ def draw_chain(percent, repair_percent):
         drawn = simulate_pipeline(each, repair, 500, torch.Generator().manual_seed(seed))
         name = "500 examples, with repairs (three runs)" if seed == 0 else None
         panel.plot(places, drawn, color=COLOURS[1], ls="none", marker="^", mfc="none", label=name)
-    panel.axhline(percent / 100, color="0.4", lw=1, ls=":")
-    panel.text(12.2, percent / 100, "one module", color="0.3", va="bottom", ha="right")
+    panel.axhline(accuracy / 100, color="0.4", lw=1, ls=":")
+    panel.text(12.2, accuracy / 100, "one module", color="0.3", va="bottom", ha="right")
     panel.set(xlabel="modules in the chain", ylabel="share of right outputs", ylim=(0, 1.06))
-    panel.set_title(f"Modules with {percent} % accuracy that repair {repair_percent} % of errors")
+    panel.set_title(f"Modules with {accuracy} % accuracy that repair {repairs} % of errors")
     panel.legend(loc="lower left")
     plt.show()
     print(f"without repairs: after 5 modules {alone[4]:.3f}, after 12 {alone[11]:.3f}")
 
 
 with waits_for("pipeline_accuracy", "simulate_pipeline"):
-    play(draw_chain, percent=(95, 50, 99, 1), repair_percent=(20, 0, 90, 10))
+    play(draw_chain, accuracy=(95, 50, 99, 1), repairs=(20, 0, 90, 10))
 
 # %% [markdown]
 # The formula is optimistic in one respect. It assumes that a module is as good in the chain as it
@@ -392,10 +393,11 @@ with waits_for("train_chain", "chains"):
 #
 # ### Written question: what end-to-end training changes
 #
-# *4 points, 20 minutes.* Use the table and the figure above. (a) Multiply two accuracies as in
-# exercise 1: what does the formula leave out here? (b) What does longer separate training do to the
-# reader's own test and to the chain, and why? (c) How much of the gain of end-to-end training comes
-# from the reader alone, and where does the rest come from? (d) Name something that is lost.
+# *4 points, 20 minutes.* Use the table and the figure above. (a) Try to multiply two accuracies
+# as in exercise 1: what does the formula leave out here? (b) What does longer separate training do
+# to the reader's own test and to the chain, and why? (c) How much of the gain of end-to-end
+# training comes from the reader alone, and where does the rest come from? (d) Name something that
+# is lost.
 
 # %% [markdown] written="end_to_end" points=4
 # ### BEGIN SOLUTION
@@ -1292,7 +1294,9 @@ def datasheet():
 # %% tags=["skip-execution"]
 with waits_for("datasheet"):
     for section, (statement, evidence) in datasheet().items():
-        print(f"{section.upper()}\n  {statement}\n  Evidence: {evidence}")
+        print(section.upper())
+        for text in (f"{statement}", f"Evidence: {evidence}"):
+            print(textwrap.fill(text, 90, initial_indent="  ", subsequent_indent="  "))
 
 # %% [markdown]
 # ## 8 When a convnet fails
@@ -1514,18 +1518,18 @@ def proposal():
 # %% tags=["skip-execution"]
 with waits_for("proposal"):
     for section, text in proposal().items():
-        print(f"{section.upper()}: {text}")
+        print(textwrap.fill(f"{section.upper()}: {text}", 90, subsequent_indent="  "))
 
 # %% [markdown]
 # <!-- BEGIN QUESTION -->
 #
 # ### Written question: defend your proposal
 #
-# *6 points, 20 minutes.* Graded together with `candidates()` and `proposal()`, whose rows are
-# looked up. (a) Why this data set and not the second best of your table? (b) What do you expect of
-# the baseline, and why? (c) Which result would make you say that the project has failed, and what
-# would you have learned then? (d) Which two measurements of this notebook will you repeat on your
-# own network, on which groups or shifts?
+# *6 points, 20 minutes.* Graded together with `candidates()` and `proposal()`; the rows of your
+# table are looked up. (a) Why this data set and not the second best of your table? (b) What do you
+# expect of the baseline, and why? (c) Which result would make you say that the project has failed,
+# and what would you have learned then? (d) Which two measurements of this notebook will you repeat
+# on your own network, on which groups or shifts?
 
 # %% [markdown] written="project" points=6
 # ### BEGIN SOLUTION

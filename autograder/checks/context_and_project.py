@@ -98,8 +98,9 @@ def simulates_sure_modules(simulate_pipeline):
     """Probabilities 0 and 1 only, 40 examples."""
     generator = inside("torch.Generator")().manual_seed(0)
     accuracies, repairs = torch.tensor([1.0, 0.0, 1.0]), torch.tensor([0.0, 0.0, 1.0])
-    result = simulate_pipeline(accuracies, repairs, 40, generator)
-    expect_close(result, torch.tensor([1.0, 0.0, 1.0]))
+    expect_close(
+        simulate_pipeline(accuracies, repairs, 40, generator), torch.tensor([1.0, 0.0, 1.0])
+    )
 
 
 @check(
@@ -748,8 +749,8 @@ def changes_the_sign_of_four_pixels(accuracy_under_shift):
     model = inside("torch.nn.Sequential")(inside("torch.nn.Flatten")(), linear)
     images = torch.tensor([-1.0, -1.0, -1.0, 1.0])[:, None, None]
     shifts = {"minus": inside("torch.neg")}
-    result = accuracy_under_shift(model, images, torch.ones(4).long(), shifts)
-    expect_close(result["minus"], 0.75)
+    labels = torch.ones(4).long()
+    expect_close(accuracy_under_shift(model, images, labels, shifts)["minus"], 0.75)
 
 
 def shift_setting(seed: int) -> tuple:
@@ -848,8 +849,8 @@ def covers_two_pixels(occlusion_map):
     inside("torch.nn.init.zeros_")(linear.weight)
     inside("torch.nn.init.constant_")(linear.weight[1][0], 1.0986123)
     model = inside("torch.nn.Sequential")(inside("torch.nn.Flatten")(), linear)
-    result = occlusion_map(model, torch.tensor([[1.0, 5.0]]), 1, 1)
-    expect_close(result, torch.tensor([[0.25, 0.0]]), atol=1e-4)
+    image = torch.tensor([[1.0, 5.0]])
+    expect_close(occlusion_map(model, image, 1, 1), torch.tensor([[0.25, 0.0]]), atol=1e-4)
 
 
 def drops(weight: torch.Tensor, image: torch.Tensor, label: int, size: int):
