@@ -256,7 +256,7 @@ def _become_agent(folder: str, jailed: bool, descriptor: int) -> None:
 
     if jailed:
         jail.furnish_cell()
-        folder = os.environ["HOME"] = jail.PLACE
+        folder = os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.tempdir = jail.PLACE
     jail.lock(alone=jailed)
     serve(Connection(descriptor), folder)
 

@@ -6,7 +6,7 @@ Two steps, both of namespaces(7):
   file system in which only what notebooks need is there, read-only. No hidden check, no solution,
   no gradebook and no other submission is in it.
 * ``enter_cell``, once a submission, by a process between the server and the submission's: process
-  ids and a writable /tmp of its own, of limited size. ``lock`` takes the last rights away.
+  ids and a writable folder of its own, of limited size. ``lock`` takes the last rights away.
 
 Where a machine does not allow the first or the second, the server says so and leaves it out.
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 SECRETS = (PACKAGE / "checks",)  # in a folder that is shown, if the package is in site-packages
 NOBODY = 65534
-PLACE = "/tmp"  # the folder of a submission, in its own file system
+PLACE = "/own"  # the folder of a submission, in its own file system
 DISK_BYTES = 256 << 20
 MEMORY_BYTES = 3 << 30  # of all processes of a submission together
 PROCESSES = 128  # threads count
@@ -101,8 +101,10 @@ def enter_room(readable: list[Path], room: str) -> None:
         if Path(room + str(secret)).exists():
             _mount("none", room + str(secret), "tmpfs", READ_ONLY, "size=0")
     _make_devices(room)
-    for name in ("proc", "tmp"):
-        Path(room, name).mkdir(exist_ok=True)
+    for name in ("proc", PLACE[1:]):
+        Path(room, name).mkdir()
+    if not Path(room, "tmp").exists():  # the course itself may lie there
+        Path(room, "tmp").symlink_to(PLACE)
     _mount("/proc", f"{room}/proc", None, BIND | RECURSIVE)
     os.chdir(room)
     if _libc.syscall(PIVOT_ROOT[os.uname().machine], b".", b".") != 0:
@@ -165,14 +167,14 @@ def enter_cell() -> None:
 
 
 def furnish_cell() -> None:
-    """Give this process, the first of its process ids, its own /proc and an empty /tmp.
+    """Give this process, the first of its process ids, its own /proc and an empty folder.
 
     Raises:
         OSError: the machine does not allow it.
     """
     _call("prctl", SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
     _call("unshare", NEW_MOUNTS)  # its watcher keeps the /proc that shows them all
-    _mount("tmp", PLACE, "tmpfs", NO_SUID | NO_DEV, f"size={DISK_BYTES},nr_inodes=20000,mode=700")
+    _mount("own", PLACE, "tmpfs", NO_SUID | NO_DEV, f"size={DISK_BYTES},nr_inodes=20000,mode=700")
     try:
         _mount("proc", "/proc", "proc", NO_SUID | NO_DEV)
     except OSError:  # where parts of /proc are hidden, as in some containers
