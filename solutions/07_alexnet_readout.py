@@ -151,12 +151,13 @@ import skimage
 photographs = Path(skimage.data_dir)
 names = ["chelsea.png", "astronaut.png", "coffee.png", "rocket.jpg", "camera.png", "logo.png"]
 with waits_for("open_picture"):
-    pictures = {}
+    opened = {}
     for name in names:
         with Image.open(photographs / name) as raw:
             before = f"{raw.format} {raw.mode}"
-        pictures[name.partition(".")[0]] = picture = open_picture(photographs / name)
+        opened[name.partition(".")[0]] = picture = open_picture(photographs / name)
         print(f"{name:14s} {before:9s} becomes {picture.mode}, {picture.width} x {picture.height}")
+    pictures = opened
     try:
         open_picture(course_helper.__file__)
     except ValueError as error:

@@ -356,16 +356,17 @@ with waits_for("train_chain"):
     )
     fit(sender, noisy, clean, 3, 1, "sender alone", nn.functional.mse_loss)
     fit(reader, clean, labels, 3, 2, "reader alone")
-    chains = {"as they are": (sender, reader)}
+    trained = {"as they are": (sender, reader)}
     longer = copy.deepcopy(reader)
     fit(longer, clean, labels, 2, 3, "reader, separately, longer", rate=3e-3)
-    chains["separately, longer"] = (sender, longer)
+    trained["separately, longer"] = (sender, longer)
     for name, joint in (("adapted", False), ("end to end", True)):
         pair = copy.deepcopy(sender), copy.deepcopy(reader)
         adam = torch.optim.Adam([*pair[0].parameters(), *pair[1].parameters()], lr=3e-3)
         for batch, answers in shuffled_batches(noisy, labels, 2, 3, name):
             train_chain(*pair, batch, answers, adam, joint)
-        chains[name] = pair
+        trained[name] = pair
+    chains = trained
     print(f"{'':20s} reader alone, clean   chain, noisy   squared error in the middle")
     for name, (first, second) in chains.items():
         error = nn.functional.mse_loss(first(test_noisy), test_clean).item()

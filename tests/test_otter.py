@@ -94,5 +94,5 @@ def test_written_answers_and_only_they_are_exported_for_grading_by_hand(built, n
     exported = "\n".join(c.source for c in BaseExporter.filter_cells(notebook, False).cells)
     for text in answers.values():
         assert text in exported
-    assert exported.count("question") == len(written)
+    assert exported.count("BEGIN QUESTION") == len(written)
     assert "Exercise" not in exported and "def " not in exported
