@@ -32,27 +32,30 @@ Nothing of the submission is run or evaluated; ``ast`` parses it at most.
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import re
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import nbformat
 from nbformat import NotebookNode
 
 from autograder.errors import CourseError
+from autograder.released import (
+    MAX_PARSED,
+    Release,
+    defined_names,
+    normal,
+    settings,
+    similarity,
+    words,
+)
 from autograder.untrusted import CELL_ID, Given, read_cells
 
 SIMILAR = 0.5  # share of words in common with a released cell that was edited
 SIMILAR_STUB = 0.3  # with the stub of an exercise that has been solved
-MAX_PARSED = 200_000  # characters of a cell that ast may parse; else a regex looks
 MAX_CANDIDATES = 50  # cells looked at around a gap
 NAMES_IN_NOTE = 4
-DEFINITION = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
 # What is said about cells of which something was mended.
 SENTENCES = {
     "edited": "Checks that were edited are replaced by the original: {}.",
@@ -94,128 +97,13 @@ def match(data: bytes, release: NotebookNode) -> Matched:
         CourseError: it cannot be graded, and why.
     """
     given, notes = read_cells(data)
-    matcher = _Matcher(given, _Release(release))
+    matcher = _Matcher(given, Release(release))
     cells = matcher.run()
     if not matcher.recognised:
         raise CourseError("no cell of the released notebook is in it; is it the right file?")
     metadata = nbformat.from_dict(release.metadata)
     notebook = NotebookNode(cells=cells, metadata=metadata, nbformat=4, nbformat_minor=5)
     return Matched(notebook, (*notes, *matcher.notes.sentences()))
-
-
-def settings(cell: NotebookNode) -> dict:
-    """Return nbgrader's metadata of a released cell; {} if it has none."""
-    return cell.metadata.get("nbgrader", {})
-
-
-def normal(text: str) -> str:
-    """Return a text without what an editor may change about its white space."""
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
-
-
-def defined_names(source: str, is_code: bool, wanted: frozenset[str]) -> frozenset[str]:
-    """Return which of some functions and classes a cell defines at its top level.
-
-    The cell is parsed, not run. Where code does not parse (it holds a magic, or a
-    mistake), the lines that begin with a definition count.
-
-    Args:
-        source: the text of the cell.
-        is_code: whether it is a code cell; text that does not parse defines nothing.
-        wanted: the names to look for.
-    """
-    begun = wanted.intersection(DEFINITION.findall(source))
-    unparsed = begun if is_code else frozenset()
-    if not begun or len(source) > MAX_PARSED:
-        return unparsed
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd escapes in the student's strings
-            body = ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return unparsed
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    return begun.intersection(node.name for node in body if isinstance(node, kinds))
-
-
-def words(text: str) -> Counter:
-    """Return the words of a text with their numbers."""
-    return Counter(re.findall(r"\w+", text))
-
-
-def similarity(one: Counter, other: Counter) -> float:
-    """Return the share of words that two texts have in common, from 0 to 1."""
-    total = one.total() + other.total()
-    return 2 * (one & other).total() / total if total else 1.0
-
-
-class _Release:
-    """A released notebook, by what a submission's cells are compared with.
-
-    Attributes:
-        cells: in order; a cell is known by its number.
-        keys: from grade id to number.
-        fixed: the numbers of checks and other locked cells.
-        slots: the numbers of the cells that students fill in.
-        exercises: those of them that are code.
-        plain: the numbers of the others.
-        blocks: from the number of a cell to those of the fixed cells below it; -1
-            stands for the beginning.
-    """
-
-    def __init__(self, notebook: NotebookNode) -> None:
-        self.cells = notebook.cells
-        self.keys: dict[str, int] = {}
-        self.fixed: list[int] = []
-        self.slots: list[int] = []
-        self.plain: list[int] = []
-        self.blocks: dict[int, list[int]] = defaultdict(list)
-        owner = -1
-        for i, cell in enumerate(self.cells):
-            mine = settings(cell)
-            if mine:
-                self.keys[mine["grade_id"]] = i
-            if mine.get("solution"):
-                self.slots.append(i)
-            elif mine.get("grade") or mine.get("locked"):
-                self.fixed.append(i)
-                self.blocks[owner].append(i)
-                continue
-            else:
-                self.plain.append(i)
-            owner = i
-        self.is_fixed, self.is_slot = frozenset(self.fixed), frozenset(self.slots)
-        self.exercises = [i for i in self.slots if self.is_code(i)]
-        self.exercise_names = frozenset(self.name(i) for i in self.exercises)
-        self.ids = {cell.id: i for i, cell in enumerate(self.cells)}
-        self.texts = [normal(cell.source) for cell in self.cells]
-        # A check that was edited can still be told by its first line, a comment.
-        self.openings = {
-            self.texts[i].partition("\n")[0]: i
-            for i in reversed(self.fixed)
-            if self.texts[i].startswith("# ")
-        }
-        self.skipped = {self.texts[i]: i for i in self.plain if "tags" in self.cells[i].metadata}
-
-    def name(self, i: int) -> str:
-        """Return the grade id of a cell."""
-        return settings(self.cells[i])["grade_id"]
-
-    def is_code(self, i: int) -> bool:
-        return self.cells[i].cell_type == "code"
-
-    @cached_property
-    def words(self) -> list[Counter]:
-        """The words of every cell; only damaged submissions need them."""
-        return [words(text) for text in self.texts]
-
-    @cached_property
-    def plain_texts(self) -> set[str]:
-        return {self.texts[i] for i in self.plain}
-
-    @cached_property
-    def fixed_texts(self) -> dict[str, int]:
-        return {self.texts[i]: i for i in reversed(self.fixed)}
 
 
 class _Notes:
@@ -253,7 +141,7 @@ class _Matcher:
         recognised: how many of the student's cells are told to be released ones.
     """
 
-    def __init__(self, given: list[Given], release: _Release) -> None:
+    def __init__(self, given: list[Given], release: Release) -> None:
         self.given = given
         self.release = release
         self.notes = _Notes()
@@ -470,11 +358,13 @@ class _Matcher:
 
     def _around(self, i: int) -> list[int]:
         """Return the student's own cells where a released cell that is missing stood."""
-        before = max((k for k in self.home if k < i), default=None)
-        after = min((k for k in self.home if k > i), default=None)
-        run = self._run(-1 if before is None else self.home[before], 1)
+        # Where only the checks of an exercise are left, its cell will be put back.
+        stands = {k: copies[0] for k, copies in self.copies.items() if k >= 0} | self.home
+        before = max((k for k in stands if k < i), default=None)
+        after = min((k for k in stands if k > i), default=None)
+        run = self._run(-1 if before is None else stands[before], 1)
         if after is not None:
-            run += self._run(self.home[after], -1)
+            run += self._run(stands[after], -1)
         return sorted(set(run))
 
     def _choose_by_place(self, i: int) -> None:
