@@ -1,0 +1,209 @@
+"""List the files of a folder or a zip archive, and read them within bounds.
+
+An archive is never extracted: its members are read where they are, so no name in it
+can reach a place on the disk. What must not be read (a link that leads out of the
+folder, an encrypted member) is listed with the reason.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.errors import CourseError
+
+MAX_FILE = 100_000_000
+MAX_FILES = 100_000
+IGNORED = {"__MACOSX", "__pycache__", "node_modules"}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a folder or a member of an archive.
+
+    Attributes:
+        parts: its path below the folder or in the archive, without surprises.
+        path: where it lies on the disk; of a member, the archive.
+        member: its number in the archive; None of a file in a folder.
+        changed: when it was last changed; comparable within one folder or archive.
+        problem: why it must not be read, else "".
+    """
+
+    parts: tuple[str, ...]
+    path: Path
+    member: int | None = None
+    changed: tuple[float, ...] = ()
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.parts[-1]
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages."""
+        if self.member is None:
+            return printable(str(self.path))
+        return f"{printable(self.path.name)}: {'/'.join(self.parts)}"
+
+    def read(self) -> bytes:
+        """Return what is in the file.
+
+        Raises:
+            CourseError: it is too large or cannot be read.
+        """
+        if self.problem:
+            raise CourseError(self.problem)
+        try:
+            data = self._read_file() if self.member is None else self._read_member()
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            reason = (getattr(error, "strerror", "") or str(error)).splitlines() or ["damaged"]
+            raise CourseError(
+                f"cannot be read: {printable(reason[0])[:100]}; download it again"
+            ) from None
+        if len(data) > MAX_FILE:
+            limit = MAX_FILE // 1_000_000
+            raise CourseError(
+                f"larger than {limit} MB; ask for the notebook without outputs (Clear All Outputs)"
+            )
+        return data
+
+    def _read_file(self) -> bytes:
+        with self.path.open("rb") as file:
+            return file.read(MAX_FILE + 1)
+
+    def _read_member(self) -> bytes:
+        # What the archive says of sizes is not believed; reading stops at the limit.
+        with zipfile.ZipFile(self.path) as archive:
+            members = archive.infolist()
+            if self.member >= len(members):
+                raise zipfile.BadZipFile("the archive has changed")
+            with archive.open(members[self.member]) as file:
+                return file.read(MAX_FILE + 1)
+
+
+def list_files(place: Path) -> tuple[list[File], set[tuple[str, ...]]]:
+    """Return the files of a folder or a zip archive, and its folders.
+
+    Hidden files, checkpoints and what operating systems add are left out.
+
+    Raises:
+        CourseError: the place is missing, is neither, or holds far too much.
+    """
+    if place.is_dir():
+        found = _walk(place)
+    elif place.is_file():
+        found = _members(place)
+    else:
+        raise CourseError("there is no such folder or zip archive of submissions", place)
+    files: list[File] = []
+    folders: set[tuple[str, ...]] = set()
+    for number, entry in enumerate(found):
+        if number >= MAX_FILES:
+            raise CourseError(
+                f"it holds more than {MAX_FILES} files; give the folder of the submissions", place
+            )
+        if isinstance(entry, File):
+            files.append(entry)
+            folder = entry.parts[:-1]
+        else:
+            folder = entry
+        folders.update(folder[:depth] for depth in range(1, len(folder) + 1))
+    return files, folders
+
+
+def printable(text: str) -> str:
+    """Return a name as it can be printed and compared, whatever bytes it is made of."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def _ignored(name: str) -> bool:
+    return name.startswith(".") or name in IGNORED
+
+
+def _walk(root: Path) -> Iterator[File | tuple[str, ...]]:
+    """Yield the files of a folder, and the parts of the path of every folder in it."""
+    pending = [(root, ())]
+    while pending:
+        folder, parts = pending.pop()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            if not parts:
+                raise CourseError(f"cannot be read: {error.strerror}", root) from None
+            yield File((*parts, "."), folder, problem=f"cannot be read: {error.strerror}")
+            continue
+        for entry in entries:
+            if _ignored(entry.name):
+                continue
+            path, below = folder / entry.name, (*parts, printable(entry.name))
+            if entry.is_dir(follow_symlinks=False):
+                yield below
+                pending.append((path, below))
+            else:
+                yield from _file(root, path, below)
+
+
+def _file(root: Path, path: Path, parts: tuple[str, ...]) -> Iterator[File]:
+    """Yield a file of a folder; of a link only one that stays in the folder."""
+    if path.is_symlink():
+        if not path.resolve().is_relative_to(root.resolve()):
+            problem = "a symbolic link that leads out of the folder; copy the file itself there"
+            yield File(parts, path, problem=problem)
+            return
+        path = path.resolve()
+    # Neither a folder, which is listed where it is, nor a pipe, which would block.
+    if path.is_file():
+        yield File(parts, path, changed=(path.stat().st_mtime,))
+
+
+def _members(path: Path) -> Iterator[File | tuple[str, ...]]:
+    """Yield the files and folders of a zip archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise CourseError(
+            f"neither a folder nor a readable zip archive ({error}); "
+            "give what the learning-management system lets you download",
+            path,
+        ) from None
+    for number, info in enumerate(members):
+        name = _member_name(info).replace("\\", "/")
+        parts = tuple(printable(part) for part in name.split("/") if part not in ("", ".", ".."))
+        if not parts or any(map(_ignored, parts)):
+            continue
+        if info.is_dir():
+            yield parts
+        else:
+            yield File(parts, path, number, info.date_time, _member_problem(info, name))
+
+
+def _member_name(info: zipfile.ZipInfo) -> str:
+    """Return the name of a member; many programs write UTF-8 and do not say so."""
+    if info.flag_bits & 0x800:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
+
+
+def _member_problem(info: zipfile.ZipInfo, name: str) -> str:
+    """Return why a member of an archive must not be read, or ""."""
+    if name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name):
+        return "its path leads out of the archive; make the archive anew"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "a symbolic link in an archive; put the file itself there"
+    if info.flag_bits & 0x1:
+        return "encrypted; unpack the archive and give the folder"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "compressed in an unusual way; unpack the archive and give the folder"
+    return ""
