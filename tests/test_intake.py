@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+import tracemalloc
 import zipfile
 from datetime import UTC, datetime
 
@@ -533,6 +534,16 @@ def test_bombs_are_stopped_by_what_comes_out_of_them(releases, tmp_path, monkeyp
     change_first_member(path, size=10)  # a lie that looks harmless
     assert find_submissions(path, releases)[0].problem.startswith("cannot be read")
     assert time.process_time() - start < 1
+
+
+def test_bombs_are_not_held_in_memory(releases, tmp_path, monkeypatch):
+    monkeypatch.setattr(listing, "MAX_FILE", 2_000_000)
+    path = archive_of(tmp_path / "a.zip", (f"ada/{FOUR}.ipynb", b"\0" * 50_000_000))
+    tracemalloc.start()
+    assert find_submissions(path, releases)[0].problem.startswith("larger than 2 MB")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 15_000_000
 
 
 def test_damaged_members_and_archives_within_archives_are_problems(releases, tmp_path):

@@ -9,10 +9,12 @@ import time
 import nbformat
 import pytest
 
+from autograder.answers import load_answers
 from autograder.compose import dumps
 from autograder.course import load_course
 from autograder.errors import CourseError
 from autograder.matching import match
+from autograder.runner import with_answers
 from autograder.untrusted import MAX_CELL, TOO_LARGE
 from tests.conftest import ROOT
 
@@ -340,6 +342,20 @@ def test_answers_are_found_when_all_metadata_are_lost():
     )
 
 
+@pytest.mark.parametrize("name", NAMES[::4])  # reading a corpus takes seconds
+def test_answers_of_the_corpus_are_found_without_metadata(name):
+    rows: dict[str, list] = {}
+    for answer in load_answers(name):
+        rows.setdefault(answer.exercise, []).append(answer.source)
+    for number in range(3):  # all of them pass too, in a minute
+        row = {exercise: each[number % len(each)] for exercise, each in rows.items()}
+        filled = with_answers(released(name), row)
+        data = json.dumps(filled).encode()
+        assert match(data, released(name)).notebook == filled
+        bare = stripped(json.loads(data))
+        assert match(json.dumps(bare).encode(), released(name)).notebook == filled
+
+
 def test_a_cell_that_does_not_parse_is_found_by_its_first_line():
     notebook = submission()
     source = "%timeit 1\ndef one_hot(labels, classes)\n    return torch.eye(classes"
@@ -465,6 +481,17 @@ def test_deleted_checks_come_back_below_the_helpers_of_the_exercise():
     result = matched(notebook)
     keys = [key_of(c) for c in result.notebook.cells[at : at + 5]]
     assert keys == ["one_hot", None, "one_hot-public-1", "one_hot-hidden-1", "one_hot-hidden-2"]
+
+
+def test_checks_stay_below_a_cell_that_was_moved_between():
+    notebook = submission()
+    at = place(notebook, "one_hot")
+    imports = next(n for n, c in enumerate(notebook["cells"]) if "import math" in c["source"][0])
+    notebook["cells"].insert(at, notebook["cells"].pop(imports))
+    result = matched(notebook)
+    keys = [key_of(c) for c in result.notebook.cells[at - 1 : at + 2]]
+    assert keys == ["one_hot", None, "one_hot-public-1"]
+    assert sources(result.notebook)[at].startswith("import math")
 
 
 def test_an_answer_in_a_cell_of_the_wrong_type_counts():
