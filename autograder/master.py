@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import jupytext
@@ -89,7 +90,7 @@ class Master:
         mine = {k: c for k, c in number_checks(list(self.checks)).items() if c.exercise == exercise}
         return dict(sorted(mine.items(), key=lambda item: item[1].hidden))
 
-    @property
+    @cached_property
     def checks_by_id(self) -> dict[str, Check]:
         """All checks by id, in the order in which the notebook runs them."""
         return {key: c for name in self.exercises for key, c in self.checks_of(name).items()}
