@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
@@ -30,6 +28,7 @@ from autograder import nbgrader_course
 from autograder.compose import dumps, source_notebook
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.exports import write_csv
 from autograder.master import Master, load_master
 from autograder.results import Row
 from autograder.warm_kernels import warm_kernels
@@ -237,16 +236,6 @@ def read_messages(path: Path) -> dict[str, str]:
             if key and output.output_type == "error":
                 messages[key] = str(output.evalue or output.ename)
     return messages
-
-
-def write_csv(rows: list[Row], path: Path) -> None:
-    """Write the rows; the file is replaced in one step."""
-    new = path.with_suffix(".new")
-    with new.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(Row.__annotations__))
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    new.replace(path)
 
 
 def score_table(master: Master, rows: list[Row]) -> Table:

@@ -68,8 +68,10 @@ class Row:
     """One line of grades.csv: what a student got for one check or written answer.
 
     Attributes:
+        points: below zero in the row of a late penalty, whose maximum is 0.
         status: "passed", "failed", "needs grading" (a written answer), "graded" (by
-            hand) or "broken" (the whole submission could not be graded).
+            hand), "broken" (the whole submission could not be graded) or "late" (a
+            penalty).
         message: what the student is told.
     """
 

@@ -1,0 +1,57 @@
+"""Files that are there as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograder.errors import CourseError
+
+LOCK_SECONDS = 600
+
+
+def replace_file(path: Path, data: str | bytes, mode: int = 0o666) -> None:
+    """Write a file in one step: whoever reads it sees the old text or the new one.
+
+    Args:
+        path: the file; its folder is made if it is not there.
+        data: the bytes, or a text. What UTF-8 cannot hold (half of a surrogate pair,
+            which JSON from a student can) becomes a question mark.
+        mode: the permissions, less what the umask takes.
+    """
+    if isinstance(data, str):
+        data = data.encode("utf-8", "replace")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A name of its own, so that two processes do not write into one file.
+    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        new.touch(mode)
+        new.write_bytes(data)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock that other processes wait for; it ends with this process, however that ends.
+
+    The lock is SQLite's, which works alike on Linux, macOS and Windows.
+
+    Args:
+        path: a file of its own for the lock, in a folder that is there; it stays empty.
+
+    Raises:
+        CourseError: another process held it for ten minutes, or it cannot be made.
+    """
+    try:
+        lock = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+        with contextlib.closing(lock):
+            lock.execute("BEGIN EXCLUSIVE")
+            yield
+    except sqlite3.OperationalError as error:
+        hint = "; is another `course` at work here?" if "locked" in str(error) else ""
+        raise CourseError(f"{error}{hint}", path) from None
