@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def main() -> None:
     A working day:
       course build              notebooks/, build/nbgrader, build/otter, build/solutions
       course prove              right answers pass, wrong answers fail as documented
-      course grade FOLDER       grade a class with nbgrader
+      course grade FOLDER       grade a class into nbgrader's gradebook
       course demo               all of it, on a made-up class
 
     A NOTEBOOK is named 01_pytorch_basics, pytorch_basics or 01.
@@ -111,21 +112,53 @@ def prove(notebooks: tuple[str, ...], workers: int) -> None:
 @main.command()
 @click.argument("submissions", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the results go.")
-@click.option("--notebook", required=True, metavar="NOTEBOOK", help="Which notebook it is.")
-def grade(submissions: Path, out: Path, notebook: str) -> None:
-    """Grade a class with stock nbgrader.
+@click.option(
+    "--notebook",
+    "notebooks",
+    multiple=True,
+    metavar="NOTEBOOK",
+    help="Grade this one alone (may be given several times); by default all.",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Submissions at a time; by default one a core."
+)
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler (tcp://...)."
+)
+@click.option(
+    "--gradebook", metavar="URL", help="Where the gradebook is; by default gradebook.db in OUT."
+)
+@click.option("--feedback/--no-feedback", default=True, help="Write nbgrader's feedback pages.")
+@click.option(
+    "--roster",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A gradebook exported from Canvas; canvas.csv then carries its ids.",
+)
+@click.option("--gradescope", is_flag=True, help="Write a results.json a submission, too.")
+def grade(
+    submissions: Path, out: Path, notebooks: tuple[str, ...], workers: int | None, **others
+) -> None:
+    """Grade a class, with the scores that nbgrader gives.
 
-    SUBMISSIONS is a folder with a folder a student, and in each the notebook
-    (STUDENT/01_pytorch_basics.ipynb, or nbgrader's STUDENT/01_pytorch_basics/...).
-    OUT becomes an nbgrader course directory with gradebook.db, autograded/ and
-    feedback/, and gets grades.csv with a row for every check. Run it again and only
-    new or changed submissions are graded; scores entered by hand stay.
+    SUBMISSIONS is a folder or a zip archive: nbgrader's submitted/ tree, a folder a student, what
+    Canvas, Moodle or Blackboard give to download, or a Gradescope export. OUT becomes an nbgrader
+    course directory (gradebook.db, autograded/, feedback/) and gets grades.csv, canvas.csv and
+    report.html. Each submission runs in a process of its own, without network and other files.
+
+    Run it again and only new or changed submissions are graded; scores entered by hand stay. It
+    can be stopped at any moment.
     """
     from autograder import grade as grader
 
+    if others["scheduler"] and workers:
+        raise CourseError("--workers is about this machine; with --scheduler leave it out")
     course = open_course()
-    name = course.assignment(notebook).name
-    grader.grade(course, name, submissions, out, console)
+    settings = grader.Settings(workers=workers or os.cpu_count() or 1, **others)
+    try:
+        grader.grade(course, chosen(course, notebooks), submissions, out, console, settings)
+    except KeyboardInterrupt:
+        click.echo("Stopped. What is graded is kept; run the same command to go on.", err=True)
+        sys.exit(130)
 
 
 @main.command()

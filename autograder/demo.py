@@ -100,8 +100,8 @@ def run(course: Course, console: Console) -> None:
         path = submissions / student.name / f"{NOTEBOOK}.ipynb"
         path.parent.mkdir(parents=True)
         path.write_text(dumps(with_answers(built.student, student.answers)), encoding="utf-8")
-    console.print(f"[bold]Grading {len(students)} submissions with nbgrader[/bold]")
-    rows = grade(course, NOTEBOOK, submissions, place, console)
+    console.print(f"[bold]Grading {len(students)} submissions[/bold]")
+    rows = grade(course, [NOTEBOOK], submissions, place, console)
     wrong = [student for student in students if not _as_documented(student, rows)]
     for student in students:
         state = "[red]NOT as documented[/red]" if student in wrong else "as documented"

@@ -7,12 +7,15 @@ from a server on the worker's machine (autograder.fork_server), in a jail where 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
+import importlib.util
 import itertools
 import logging
 import multiprocessing
 import os
 import platform
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,8 +34,8 @@ from autograder.results import Outcome, Result
 from autograder.runner import run_submission
 from autograder.stock import checks_by_id
 
+PASSED_ON = (fork_server.ADDRESS, "OMP_NUM_THREADS")
 PACKAGE = Path(__file__).resolve().parent
-DATA = PACKAGE.parent / "data"
 CONNECT_SECONDS = 30
 TASKS_A_WORKER = 3  # that wait, so that none idles while its next one is prepared
 JUDGING = ("agent", "codec", "judge", "preload", "remote", "runner", "spies", "checks/common")
@@ -59,31 +62,38 @@ class Task:
 
 
 def checks_digest(notebook: str) -> str:
-    """Return a hash of all that decides about points besides the submission."""
-    names = [f"{name}.py" for name in JUDGING]
+    """Return a hash of all that decides about points besides submission and data."""
     topic = topic_of(notebook)
-    names += [f"checks/{topic}.py", f"spies_{topic}.py", "student/course_helper.py"]
-    digest = hashlib.sha256(f"{torch.__version__} {platform.python_version()}".encode())
-    for path in (PACKAGE / name for name in names):
-        digest.update(path.read_bytes() if path.is_file() else b"")
-    for path in sorted(DATA.glob("*")):
-        digest.update(path.read_bytes() if path.is_file() else b"")
-    return digest.hexdigest()
+    names = [*JUDGING, f"spies_{topic}", "student/course_helper"]
+    paths = [PACKAGE / f"{name}.py" for name in names]
+    if found := importlib.util.find_spec(f"autograder.checks.{topic}"):
+        paths.append(Path(found.origin))
+    versions = f"{torch.__version__} {platform.python_version()}"
+    return _hash_of(versions.encode(), *(p.read_bytes() for p in paths if p.is_file()))
 
 
-def digest_of(submission: bytes, release: str, checks: str) -> str:
+def digest_of(submission: bytes, course: str, data: Path) -> str:
     """Return a hash of all that a result depends on.
 
     Args:
         submission: the file as it was handed in.
-        release: the text of the notebook as it was given out.
-        checks: what ``checks_digest`` gives.
+        course: the released notebook, its due date and what ``checks_digest`` gives.
+        data: the folder of the course's data.
     """
-    return hashlib.sha256(
-        hashlib.sha256(submission).digest()
-        + hashlib.sha256(release.encode()).digest()
-        + checks.encode()
-    ).hexdigest()
+    return _hash_of(submission, course.encode(), data_digest(data).encode())
+
+
+@functools.cache
+def data_digest(data: Path) -> str:
+    """Return a hash of a folder of data."""
+    return _hash_of(*(path.read_bytes() for path in sorted(data.glob("*")) if path.is_file()))
+
+
+def _hash_of(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()
 
 
 def judge_task(task: Task) -> Result:
@@ -94,7 +104,7 @@ def judge_task(task: Task) -> Result:
     """
     if checks_digest(task.notebook) != task.checks_digest:
         raise CourseError(
-            f"{platform.node()} has another version of the course, of its data or of torch; "
+            f"{platform.node()} has another version of the course or of torch; "
             "install the same there"
         )
     began, own = time.monotonic(), time.thread_time()
@@ -112,33 +122,50 @@ def judge_task(task: Task) -> Result:
     )
 
 
+class Deaf(WorkerPlugin):
+    """Lets a worker on this machine not hear Ctrl-C, which is for the program that grades."""
+
+    def setup(self, worker) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 class Warm(WorkerPlugin):
-    """Gives a worker on another machine a server of agents; on this one they share one."""
+    """Gives a worker of another cluster a server of agents; those of ours share one."""
 
     def setup(self, worker) -> None:
         self.running = contextlib.ExitStack()
         if fork_server.ADDRESS not in os.environ:
-            self.running.enter_context(fork_server.warm_agents(DATA))
+            data = Path(os.environ.get("COURSE_DATA") or PACKAGE.parent / "data")
+            self.running.enter_context(fork_server.warm_agents(data))
 
     def teardown(self, worker) -> None:
         self.running.close()
 
 
 @contextlib.contextmanager
-def workers_here(count: int) -> Iterator[Client]:
-    """Start a Dask cluster of some processes on this machine, of one thread each."""
+def workers_here(count: int, data: Path) -> Iterator[Client]:
+    """Start a Dask cluster of some processes on this machine, of one thread each.
+
+    Args:
+        count: of the processes.
+        data: the folder of the course's data.
+    """
     method = "forkserver" if fork_server.SUPPORTED else "spawn"
     settings = {
         "distributed.worker.multiprocessing-method": method,
         # A worker holds one submission at a time; what it needs is not Dask's to judge.
         "distributed.worker.memory.terminate": False,
         "distributed.worker.memory.pause": False,
-        "distributed.admin.log-format": "%(message)s",
+        # Without a server to fork from, a worker starts the submission's process itself.
+        "distributed.worker.daemon": fork_server.SUPPORTED,
+        # No pages for browsers: nobody is told where they are.
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
     }
     with (
         dask.config.set(settings),
         fork_server.variable("OMP_NUM_THREADS", "1"),
-        fork_server.warm_agents(DATA),
+        fork_server.warm_agents(data),
     ):
         if fork_server.SUPPORTED:
             get_mp_context()  # which sets what it wants to be imported, first
@@ -148,11 +175,14 @@ def workers_here(count: int) -> Iterator[Client]:
             LocalCluster(
                 n_workers=count,
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
+                # The process that they are forked from may be one of an earlier run.
+                env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
             ) as cluster,
             Client(cluster) as client,
         ):
+            client.register_plugin(Deaf(), name="course-deaf")
             yield client
 
 

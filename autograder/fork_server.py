@@ -207,6 +207,7 @@ class _Handler(socketserver.BaseRequestHandler):
             try:
                 os.setsid()
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 self.server.socket.close()
                 self.request.close()
                 if "agent" in request:
@@ -293,10 +294,12 @@ def serve_forks(settings: dict) -> None:
         importlib.import_module(name)
     importlib.import_module("torch").set_num_threads(1)
     missing = _enter_jail(Path(settings["data"]), settings["room"]) if settings["data"] else []
+    jail.die_with_parent()  # only now: a change of the user, as on entering the jail, undoes it
     # What is here now will not become garbage; children need not look at it, and copy it.
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that started us
     server = _Server(listener.getsockname(), _Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listener

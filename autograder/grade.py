@@ -1,57 +1,196 @@
-"""Grade a class with stock nbgrader, in a course directory of its own."""
+"""Grade a class: find the submissions, judge them on all cores, and write the results.
+
+The submissions are matched to the released notebook (autograder.matching), judged outside of
+Jupyter (autograder.engine), and their grades put into nbgrader's gradebook (autograder.gradebook).
+"""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
+import itertools
 import os
-import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
-import nbformat
-from nbgrader.api import Gradebook
-from nbgrader.apps import NbGraderAPI
+from nbformat import NotebookNode
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
-from autograder import nbgrader_course
-from autograder.compose import dumps, source_notebook
+from autograder import engine, fork_server
+from autograder.compose import dumps, source_notebook, student_notebook
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.exports import write_csv
+from autograder.exports import write_canvas, write_csv, write_gradescope
+from autograder.gradebook import Book
+from autograder.intake import Submission, find_submissions
+from autograder.ledger import Ledger
 from autograder.master import Master, load_master
-from autograder.results import Row
-from autograder.warm_kernels import warm_kernels
+from autograder.matching import match
+from autograder.report import write_report
+from autograder.results import Result, Row
+
+LONG_TABLE = 60  # students; the table of more is not printed
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a class is graded.
+
+    Attributes:
+        workers: how many submissions are judged at a time on this machine.
+        scheduler: the address of a Dask scheduler whose workers judge instead.
+        gradebook: the URL of the gradebook; None is the one in the results' folder.
+        feedback: whether to write nbgrader's feedback pages.
+        roster: a gradebook exported from Canvas, whose ids canvas.csv then carries.
+        gradescope: whether to write a results.json a submission, as Gradescope reads it.
+    """
+
+    workers: int = os.cpu_count() or 1
+    scheduler: str | None = None
+    gradebook: str | None = None
+    feedback: bool = True
+    roster: Path | None = None
+    gradescope: bool = False
+
+
+@dataclass
+class Job:
+    """One submission on its way from the file to the gradebook."""
+
+    submission: Submission
+    original: bytes
+    notebook: NotebookNode
+    task: engine.Task
+
+
+@dataclass
+class Outcomes:
+    """What has come of the submissions of a run."""
+
+    results: list[Result] = field(default_factory=list)
+    judged: dict[str, list[str]] = field(default_factory=dict)  # by notebook, the students
+
+
+class Class:
+    """The submissions of a class and where their grades go.
+
+    Args:
+        course: the course.
+        book: the gradebook.
+        ledger: what is done.
+        masters: of the notebooks that are graded, by name.
+        releases: the student copies of all notebooks, by name.
+    """
+
+    def __init__(
+        self,
+        course: Course,
+        book: Book,
+        ledger: Ledger,
+        masters: dict[str, Master],
+        releases: dict[str, NotebookNode],
+    ) -> None:
+        self.course, self.book, self.ledger, self.masters = course, book, ledger, masters
+        self.releases = releases
+        self.texts = {name: dumps(releases[name]) for name in masters}
+        self.checks = {name: engine.checks_digest(name) for name in masters}
+        self.entered = {name: book.students(name) for name in masters}
+
+    def digest_of(self, submission: Submission, original: bytes) -> str:
+        """Return a hash of all that a submission's grades depend on."""
+        name = submission.notebook
+        due = self.course.assignment(name).due
+        rest = f"{self.texts[name]}{due}{submission.submitted}{self.checks[name]}"
+        return engine.digest_of(original, rest, self.course.root / "data")
+
+    def jobs(self, submissions: list[Submission]) -> Iterator[Job | Result]:
+        """Yield what is to be judged, and a result for what cannot be, or is known."""
+        for submission in submissions:
+            student, name = submission.student, submission.notebook
+            try:
+                original = submission.read()
+                digest = self.digest_of(submission, original)
+                known = self.ledger.find(name, student, digest)
+                if known and student in self.entered[name]:
+                    yield known
+                    continue
+                matched = match(original, self.releases[name])
+            except CourseError as error:
+                yield self.refuse(submission, error.message)
+                continue
+            notes = submission.notes + matched.notes
+            text = dumps(without_outputs(matched.notebook))
+            task = engine.Task(student, name, digest, self.checks[name], text, notes)
+            yield Job(submission, original, matched.notebook, task)
+
+    def refuse(self, submission: Submission, problem: str) -> Result:
+        """Enter a submission that cannot be graded."""
+        name = submission.notebook
+        result = Result(
+            submission.student, name, digest="", problem=problem, notes=submission.notes
+        )
+        self.ledger.forget(name, submission.student)
+        if self.book.mark_broken(self.masters[name], result):
+            note = "The grades of an earlier hand-in stay in the gradebook."
+            result = replace(result, notes=(*result.notes, note))
+        return result
+
+    def enter(self, job: Job, result: Result) -> Result:
+        """Put a result into the gradebook and note it as done."""
+        if result.problem:
+            return self.refuse(replace(job.submission, notes=result.notes), result.problem)
+        submitted: datetime | None = job.submission.submitted
+        master = self.masters[result.notebook]
+        self.book.store(master, result, job.notebook, submitted, job.original)
+        self.ledger.store(result)
+        return result
+
+
+def without_outputs(notebook: NotebookNode) -> NotebookNode:
+    """Return the notebook without what its cells showed."""
+    cells = [
+        NotebookNode(cell, outputs=[]) if cell.cell_type == "code" else cell
+        for cell in notebook.cells
+    ]
+    return NotebookNode(notebook, cells=cells)
+
+
+class Rate(ProgressColumn):
+    """Shows how many submissions a minute are graded."""
+
+    def render(self, task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{60 * speed:.0f}/min" if speed else "")
 
 
 def grade(
     course: Course,
-    name: str,
+    names: list[str],
     submissions: Path,
     out: Path,
     console: Console,
-    *,
-    warm: bool = True,
+    settings: Settings | None = None,
 ) -> list[Row]:
     """Grade every submission and write the results.
 
     Args:
         course: the course.
-        name: of the notebook.
-        submissions: a folder with a folder a student.
+        names: of the notebooks; files of others are left out if it is one, else problems.
+        submissions: a folder or a zip archive; see autograder.intake.
         out: the results; becomes an nbgrader course directory.
         console: for progress and the table.
-        warm: fork the kernels from one that has imported torch; else start each anew.
+        settings: how.
 
     Returns:
         the rows of grades.csv.
@@ -59,39 +198,161 @@ def grade(
     Raises:
         CourseError: there is nothing to grade, or ``out`` cannot be used.
     """
-    master = load_master(course, name)
-    found = find_submissions(submissions, name)
-    prepare(course, master, out)
-    graded = Ledger(out / "graded.json")
-    broken = {s: f"there is no {name}.ipynb" for s, path in found.items() if path is None}
-    digests = {s: fingerprint(master, path, out) for s, path in found.items() if path}
-    todo = [s for s, digest in digests.items() if not graded.holds(s, digest, out, name)]
+    settings = settings or Settings()
+    masters = {name: load_master(course, name) for name in course.names}
+    releases = {
+        name: student_notebook(source_notebook(course, master)) for name, master in masters.items()
+    }
+    only = names[0] if len(names) == 1 else None
+    found = find_submissions(submissions, releases, only)
+    masters = {name: masters[name] for name in names if name in {s.notebook for s in found}}
+    with Book(course, out, settings.gradebook) as book:
+        for master in masters.values():
+            book.prepare(master)
+        ledger = Ledger(out / "results")
+        klass = Class(course, book, ledger, masters, releases)
+        outcomes = _grade_all(klass, [s for s in found if s.notebook in masters], console, settings)
+        rows = list(book.rows(masters.values(), outcomes.results))
+        unplaced = [s for s in found if not s.notebook]
+        rows += [Row(s.student, "", "", "", 0, 0, "broken", s.problem) for s in unplaced]
+        _write_all(masters, outcomes, rows, out, settings, console)
+        if settings.feedback:
+            _write_feedback(book, masters, outcomes, out, console)
+    # Last: the report links what lies beside it.
+    write_report(course, list(masters.values()), outcomes.results, rows, out / "report.html")
+    _tell(masters, outcomes, unplaced, rows, out, console)
+    return rows
+
+
+def _grade_all(
+    klass: Class, submissions: list[Submission], console: Console, settings: Settings
+) -> Outcomes:
+    """Judge what is new and enter it; return what came of every submission."""
+    outcomes = Outcomes()
+    waiting: dict[engine.Task, Job] = {}
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    if len(todo) < len(digests):
-        console.print(f"{len(digests) - len(todo)} of {len(digests)} are graded already")
-    kernels = warm_kernels() if warm and todo else contextlib.nullcontext()
-    with kernels, Progress(*columns, console=console) as progress:
-        api = nbgrader_course.open_api(out)
-        for student in progress.track(todo, description=f"grading {name}"):
-            try:
-                grade_one(api, name, student, found[student], out)
-                graded.store(student, digests[student])
-            except CourseError as error:
-                broken[student] = error.message
-    rows = list(read_rows(master, out, list(found), broken))
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("grading", total=len(submissions))
+
+        def tasks() -> Iterator[engine.Task]:
+            for job in klass.jobs(submissions):
+                if isinstance(job, Result):
+                    outcomes.results.append(job)
+                    progress.advance(bar)
+                else:
+                    waiting[job.task] = job
+                    yield job.task
+
+        todo = tasks()
+        if first := next(todo, None):
+            with _workers(klass.course, settings) as client:
+                _tell_isolation(client, console)
+                for task, result in engine.judge_all(client, itertools.chain([first], todo)):
+                    entered = klass.enter(waiting.pop(task), result)
+                    outcomes.results.append(entered)
+                    outcomes.judged.setdefault(task.notebook, []).append(task.student)
+                    progress.advance(bar)
+    known = len(outcomes.results) - sum(map(len, outcomes.judged.values()))
+    if outcomes.judged and known:
+        console.print(f"{known} of {len(submissions)} are as they were and not judged again")
+    outcomes.results.sort(key=lambda result: (result.student, result.notebook))
+    return outcomes
+
+
+def _workers(course: Course, settings: Settings):
+    if settings.scheduler:
+        return engine.workers_at(settings.scheduler)
+    return engine.workers_here(settings.workers, course.root / "data")
+
+
+def _tell_isolation(client, console: Console) -> None:
+    """Say what submissions are not kept away from."""
+    missing = client.run(fork_server.missing_isolation).values()
+    for line in dict.fromkeys(itertools.chain(*missing)):
+        console.print(f"[yellow]not isolated from[/yellow] {line}", soft_wrap=True)
+
+
+def _write_all(
+    masters: dict[str, Master],
+    outcomes: Outcomes,
+    rows: list[Row],
+    out: Path,
+    settings: Settings,
+    console: Console,
+) -> None:
     write_csv(rows, out / "grades.csv")
-    console.print(score_table(master, rows))
-    for student, reason in broken.items():
-        console.print(f"[red]{student} could not be graded:[/red] {reason}")
-    console.print(f"grades:    {shown(out / 'grades.csv')}")
-    console.print(f"feedback:  {shown(out / 'feedback')}/STUDENT/{name}/{name}.html")
-    return rows
+    for line in write_canvas([r for r in rows if r.notebook], settings.roster, out / "canvas.csv"):
+        if settings.roster:
+            console.print(f"canvas.csv: {line}", markup=False, soft_wrap=True)
+    if settings.gradescope:
+        for result in outcomes.results:
+            path = out / "gradescope" / result.student / result.notebook / "results.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_gradescope(masters[result.notebook], result, path)
+
+
+def _write_feedback(
+    book: Book, masters: dict[str, Master], outcomes: Outcomes, out: Path, console: Console
+) -> None:
+    """Write the feedback pages of what was judged, and those that are not there."""
+    for name, master in masters.items():
+        judged = set(outcomes.judged.get(name, ()))
+        students = [
+            result.student
+            for result in outcomes.results
+            if result.notebook == name
+            and not result.problem
+            and (result.student in judged or not feedback_page(out, result.student, name).is_file())
+        ]
+        if students:
+            with console.status(f"feedback of {name}: {len(students)} pages"):
+                for student, reason in book.feedback(master, students).items():
+                    console.print(f"[red]no feedback for {student}:[/red] {reason}")
+
+
+def feedback_page(out: Path, student: str, name: str) -> Path:
+    """Return the path of a student's feedback."""
+    return out / "feedback" / student / name / f"{name}.html"
+
+
+def _tell(
+    masters: dict[str, Master],
+    outcomes: Outcomes,
+    unplaced: list[Submission],
+    rows: list[Row],
+    out: Path,
+    console: Console,
+) -> None:
+    for name, master in masters.items():
+        mine = [row for row in rows if row.notebook == name]
+        students = len({row.student for row in mine})
+        if students <= LONG_TABLE:
+            console.print(score_table(master, mine, console.width))
+        else:
+            console.print(f"{name}: {students} submissions; their points are in report.html")
+    for result in outcomes.results:
+        if result.problem:
+            console.print(
+                f"[red]{result.student} could not be graded:[/red] {result.problem}", soft_wrap=True
+            )
+    for submission in unplaced:
+        console.print(
+            f"[red]{submission.student} could not be graded:[/red] {submission.problem}",
+            soft_wrap=True,
+        )
+    for title, path in (
+        ("grades", out / "grades.csv"),
+        ("for Canvas", out / "canvas.csv"),
+        ("class report", out / "report.html"),
+    ):
+        console.print(f"{title + ':':14}{shown(path)}")
 
 
 def shown(path: Path) -> str:
@@ -99,165 +360,35 @@ def shown(path: Path) -> str:
     return os.path.relpath(path)
 
 
-def find_submissions(folder: Path, name: str) -> dict[str, Path | None]:
-    """Return the notebook of every student, by student; None if the folder has none.
+def score_table(master: Master, rows: list[Row], width: int) -> Table:
+    """Return the table of students by exercise, with totals of the checks.
 
-    Raises:
-        CourseError: the folder is missing or holds no such notebook.
+    Args:
+        master: the notebook's master.
+        rows: of the notebook.
+        width: of the console in characters; the exercises are left out if it is too narrow.
     """
-    if not folder.is_dir():
-        raise CourseError("there is no such folder of submissions", folder)
-    found: dict[str, Path | None] = {}
-    for student in sorted(path for path in folder.iterdir() if path.is_dir()):
-        places = (student / f"{name}.ipynb", student / name / f"{name}.ipynb")
-        found[student.name] = next((path for path in places if path.is_file()), None)
-    if not any(found.values()):
-        raise CourseError(f"no STUDENT/{name}.ipynb in this folder", folder)
-    return found
-
-
-def prepare(course: Course, master: Master, out: Path) -> None:
-    """Make ``out`` an nbgrader course directory that knows the assignment.
-
-    Raises:
-        CourseError: nbgrader refuses, because a graded assignment has changed.
-    """
-    name = master.name
-    source = out / "source" / name
-    source.mkdir(parents=True, exist_ok=True)
-    nbgrader_course.write_config(course, out)
-    text = dumps(source_notebook(course, master))
-    path = source / f"{name}.ipynb"
-    shutil.copy(course.helper, source)
-    release = nbgrader_course.release(out, name)
-    if release.is_file() and path.is_file() and path.read_text(encoding="utf-8") == text:
-        return
-    path.write_text(text, encoding="utf-8")
-    nbgrader_course.generate_release(course, name, out)
-
-
-class Ledger:
-    """What has been graded: by student, the hash of the submission and of the checks."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.hashes: dict[str, str] = json.loads(path.read_text()) if path.is_file() else {}
-
-    def holds(self, student: str, digest: str, out: Path, name: str) -> bool:
-        """Tell whether this very submission is graded and its feedback is there."""
-        feedback = out / "feedback" / student / name / f"{name}.html"
-        return self.hashes.get(student) == digest and feedback.is_file()
-
-    def store(self, student: str, digest: str) -> None:
-        self.hashes[student] = digest
-        new = self.path.with_suffix(".new")
-        new.write_text(json.dumps(self.hashes, indent=1))
-        new.replace(self.path)
-
-
-def fingerprint(master: Master, path: Path, out: Path) -> str:
-    """Return a hash of all that a submission's grades depend on."""
-    release = nbgrader_course.release(out, master.name)
-    digest = hashlib.sha256(path.read_bytes() + release.read_bytes())
-    for check in master.checks:
-        digest.update(f"{check.source}{check.points}{check.hint}{check.hidden}".encode())
-    return digest.hexdigest()
-
-
-def grade_one(api: NbGraderAPI, name: str, student: str, path: Path, out: Path) -> None:
-    """Grade one submission and write its feedback.
-
-    Raises:
-        CourseError: the file is no notebook, or nbgrader could not grade it.
-    """
-    autograde(api, name, student, path, out)
-    result = api.generate_feedback(name, student, force=True)
-    if not result["success"]:
-        raise CourseError(f"nbgrader's feedback: {nbgrader_course.reason(result)}")
-
-
-def autograde(api: NbGraderAPI, name: str, student: str, path: Path, out: Path) -> None:
-    """Hand a submission in to the course directory and run ``nbgrader autograde`` on it.
-
-    Raises:
-        CourseError: the file is no notebook, or nbgrader could not grade it.
-    """
-    data = path.read_bytes()
-    try:
-        nbformat.validate(nbformat.reads(data.decode("utf-8"), as_version=4))
-    except Exception as error:  # whatever a broken file makes nbformat raise
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise CourseError(f"not a notebook: {reason[0][:200]}") from None
-    place = out / "submitted" / student / name
-    place.mkdir(parents=True, exist_ok=True)
-    (place / f"{name}.ipynb").write_bytes(data)
-    result = api.autograde(name, student, force=True)
-    if not result["success"]:
-        raise CourseError(f"nbgrader: {nbgrader_course.reason(result)}")
-
-
-def read_rows(
-    master: Master, out: Path, students: list[str], broken: dict[str, str]
-) -> Iterator[Row]:
-    """Yield the rows of all students from nbgrader's gradebook and autograded notebooks."""
-    name = master.name
-    checks = master.checks_by_id
-    maxima = {key: check.points for key, check in checks.items()} | master.written
-    with Gradebook(f"sqlite:///{out.resolve() / 'gradebook.db'}") as gradebook:
-        for student in students:
-            if student in broken:
-                for key, maximum in maxima.items():
-                    exercise, check = _names(checks, key)
-                    yield Row(student, name, exercise, check, 0, maximum, "broken", broken[student])
-                continue
-            messages = read_messages(out / "autograded" / student / name / f"{name}.ipynb")
-            grades = gradebook.find_submission_notebook(name, name, student).grades
-            by_key = {each.name: each for each in grades}
-            for key, maximum in maxima.items():
-                exercise, check = _names(checks, key)
-                each = by_key[key]
-                status = "passed" if each.score == maximum else "failed"
-                if key in master.written:
-                    status = "needs grading" if each.needs_manual_grade else "graded"
-                message = messages.get(key, "")
-                yield Row(student, name, exercise, check, each.score, maximum, status, message)
-
-
-def _names(checks: dict, key: str) -> tuple[str, str]:
-    return (checks[key].exercise, checks[key].name) if key in checks else (key, "written answer")
-
-
-def read_messages(path: Path) -> dict[str, str]:
-    """Return what failed check cells of an autograded notebook say, by check id."""
-    messages = {}
-    for cell in nbformat.read(path, as_version=4).cells:
-        key = cell.metadata.get("nbgrader", {}).get("grade_id")
-        for output in cell.get("outputs", []):
-            if key and output.output_type == "error":
-                messages[key] = str(output.evalue or output.ename)
-    return messages
-
-
-def score_table(master: Master, rows: list[Row]) -> Table:
-    """Return the table of students by exercise, with totals of the checks."""
     maxima = {e: sum(c.points for c in master.checks_of(e).values()) for e in master.exercises}
+    students = list(dict.fromkeys(row.student for row in rows))
+    needed = max(map(len, students), default=0) + sum(5 + len(f"{m:g}") for m in maxima.values())
+    shown = maxima if needed + 20 <= width else {}
     # Non-breaking spaces: a number stays with its exercise.
-    items = (f"{n}\u00a0{e}\u00a0({m:g})" for n, (e, m) in enumerate(maxima.items(), 1))
+    items = (f"{n}\u00a0{e}\u00a0({m:g})" for n, (e, m) in enumerate(shown.items(), 1))
     table = Table(
-        title=f"{master.name}: points by exercise",
+        title=f"{master.name}: points of the checks",
         caption="  ".join(items),
         title_justify="left",
         caption_justify="left",
     )
     table.add_column("student", no_wrap=True)
-    for number, maximum in enumerate(maxima.values(), 1):
+    for number, maximum in enumerate(shown.values(), 1):
         table.add_column(f"{number}\n/{maximum:g}", justify="right", no_wrap=True)
     table.add_column(f"total\n/{master.points:g}", justify="right", no_wrap=True)
     table.add_column("%", justify="right", no_wrap=True)
-    for student in dict.fromkeys(row.student for row in rows):
+    for student in students:
         mine = [row for row in rows if row.student == student and row.exercise in maxima]
-        scores = [sum(row.points for row in mine if row.exercise == e) for e in maxima]
-        total = sum(scores)
+        scores = [sum(row.points for row in mine if row.exercise == e) for e in shown]
+        total = sum(row.points for row in mine)
         cells = [f"{score:g}" for score in (*scores, total)]
         table.add_row(student, *cells, f"{100 * total / master.points:.0f}")
     return table

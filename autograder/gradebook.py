@@ -230,6 +230,11 @@ class Book:
         for result in results:
             yield from scores[result.notebook].rows(result)
 
+    def students(self, name: str) -> set[str]:
+        """Return the students who have a submission of a notebook in the gradebook."""
+        query = notebooks_named(name, SubmittedAssignment.student_id)
+        return set(self._database.run(lambda session: session.scalars(query).all()))
+
     def feedback(self, master: Master, students: list[str]) -> dict[str, str]:
         """Write nbgrader's feedback pages of students whose submissions are stored.
 

@@ -61,6 +61,11 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int, data: 
     _call("mount", source, target, kind, ctypes.c_ulong(flags), data or None)
 
 
+def die_with_parent() -> None:
+    """Let the kernel kill this process when its parent ends, however that ends."""
+    _call("prctl", SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+
+
 def readable_places(data: Path) -> list[Path]:
     """Return what a submission may read: the system, Python, the course's data and its helpers.
 
@@ -172,7 +177,7 @@ def furnish_cell() -> None:
     Raises:
         OSError: the machine does not allow it.
     """
-    _call("prctl", SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    die_with_parent()
     _call("unshare", NEW_MOUNTS)  # its watcher keeps the /proc that shows them all
     _mount("own", PLACE, "tmpfs", NO_SUID | NO_DEV, f"size={DISK_BYTES},nr_inodes=20000,mode=700")
     try:

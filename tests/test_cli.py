@@ -106,9 +106,13 @@ def expect_error(root, message: str) -> None:
         (["build", "--check", "01"], "give no NOTEBOOK"),
         (["build", "--czech"], "No such option"),
         (["polish"], "No such command"),
-        (["grade", "nowhere", "--out", "x", "--notebook", "01"], "no such folder of submissions"),
-        (["grade", "solutions", "--out", "x", "--notebook", "01"], "no STUDENT/01_mini.ipynb"),
-        (["grade", "solutions", "--out", "x"], "Missing option '--notebook'"),
+        (["grade", "nowhere", "--out", "x"], "there is no such folder or zip archive"),
+        (
+            ["grade", "solutions", "--out", "x", "--notebook", "01"],
+            "no submission of 01_mini in it",
+        ),
+        (["grade", "solutions", "--out", "x"], "no submission of 01_mini in it"),
+        (["grade", "solutions"], "Missing option '--out'"),
     ],
 )
 def test_wrong_arguments(mini, arguments, message):

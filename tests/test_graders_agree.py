@@ -11,6 +11,7 @@ exercises, one of them answered wrongly.
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +20,14 @@ from pathlib import Path
 
 import pytest
 from nbformat import NotebookNode
+from nbgrader.api import Gradebook
 
 from autograder.answers import Answer, load_answers
 from autograder.build import Built
-from autograder.compose import dumps
+from autograder.compose import dumps, source_notebook
 from autograder.course import Course, load_course
-from autograder.grade import autograde, prepare, read_rows
 from autograder.master import Master
-from autograder.nbgrader_course import open_api
+from autograder.nbgrader_course import generate_release, open_api, reason, write_config
 from autograder.otter_tests import write as write_otter
 from autograder.processes import find_own_tools
 from autograder.runner import with_answers
@@ -154,14 +155,26 @@ def otter_points(submissions: list[Path], archive: Path, out: Path) -> dict[str,
 def nbgrader_points(
     course: Course, master: Master, paths: dict[str, Path], out: Path
 ) -> dict[str, dict[str, float]]:
-    """Return the points by student and check name that ``nbgrader autograde`` gives."""
-    prepare(course, master, out)
+    """Return the points by student and check id that ``nbgrader autograde`` gives."""
+    name = master.name
+    write_config(course, out)
+    (out / "source" / name).mkdir(parents=True)
+    shutil.copy(course.helper, out / "source" / name)
+    source = dumps(source_notebook(course, master))
+    (out / "source" / name / f"{name}.ipynb").write_text(source, encoding="utf-8")
+    generate_release(course, name, out)
     api = open_api(out)
     for student, path in paths.items():
-        autograde(api, master.name, student, path, out)
-    points: dict[str, dict[str, float]] = {student: {} for student in paths}
-    for row in read_rows(master, out, list(paths), {}):
-        points[row.student][row.check] = row.points
+        place = out / "submitted" / student / name
+        place.mkdir(parents=True)
+        shutil.copy(path, place)
+        result = api.autograde(name, student, force=True)
+        assert result["success"], f"{student}: {reason(result)}"
+    points = {}
+    with Gradebook(f"sqlite:///{out / 'gradebook.db'}") as gradebook:
+        for student in paths:
+            grades = gradebook.find_submission_notebook(name, name, student).grades
+            points[student] = {grade.name: grade.score for grade in grades}
     return points
 
 
@@ -186,9 +199,8 @@ def test_every_grader_gives_the_same_points(course, built, name, tmp_path):
         by_otter = otter.result()
     differences = []
     for student, submission in mixed.items():
-        by_name = by_nbgrader[student]
         for key, check in checks.items():
-            given = {"nbgrader": by_name[check.name], "otter": by_otter[student].get(key)}
+            given = {"nbgrader": by_nbgrader[student][key], "otter": by_otter[student].get(key)}
             demanded = 0.0 if check.name in submission.fails else check.points
             if check.name in submission.open:
                 demanded = given["nbgrader"]

@@ -10,7 +10,7 @@ from rich.console import Console
 from autograder import nbgrader_course
 from autograder.compose import dumps, source_notebook, student_notebook
 from autograder.course import load_course
-from autograder.grade import grade
+from autograder.grade import Settings, grade
 from autograder.master import load_master
 from autograder.processes import find_own_tools
 from autograder.runner import with_answers
@@ -62,7 +62,7 @@ def grade_mini(mini):
         (mini / "class" / name).mkdir()
     (mini / "class" / "garbled" / "01_mini.ipynb").write_text('{"cells": [')
     console = Console(record=True, width=120)
-    rows = grade(course, "01_mini", mini / "class", mini / "out", console)
+    rows = grade(course, ["01_mini"], mini / "class", mini / "out", console, Settings(workers=1))
     return course, mini, rows, console.export_text()
 
 
@@ -116,8 +116,8 @@ def test_grading_again_grades_only_what_changed_and_keeps_hand_given_points(grad
     stamps = {p: p.stat().st_mtime_ns for p in (mini / "out" / "autograded").rglob("*.ipynb")}
     path = mini / "class" / "wrong" / "01_mini.ipynb"
     path.write_text(path.read_text().replace("return 4", "return 2 * x"))
-    # An ordinary kernel this time, as where there is no fork.
-    again = grade(course, "01_mini", mini / "class", mini / "out", Console(quiet=True), warm=False)
+    settings = Settings(workers=1)
+    again = grade(course, ["01_mini"], mini / "class", mini / "out", Console(quiet=True), settings)
     changed = {p.parent.parent.name for p, stamp in stamps.items() if p.stat().st_mtime_ns != stamp}
     assert changed == {"wrong"}
     given = scores(again)
