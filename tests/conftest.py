@@ -20,7 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # Roughly in seconds.
-SLOWEST = {"test_graders_agree.py": 150, "test_demo.py": 100, "test_nbgrader.py": 60}
+SLOWEST = {
+    "test_graders_agree.py": 150,
+    "test_grade.py": 120,
+    "test_demo.py": 100,
+    "test_nbgrader.py": 60,
+    "test_gradebook.py": 40,
+}
 
 MINI_MASTER = '''\
 # %% [markdown]
