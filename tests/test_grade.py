@@ -38,6 +38,7 @@ def hand_in(folder: Path, student: str, name: str, notebook) -> None:
     path.write_text(dumps(notebook), encoding="utf-8")
 
 
+@pytest.mark.timeout(1800)
 def test_every_answer_of_the_corpus_gets_the_points_that_the_corpus_says(course, built, tmp_path):
     """All nine notebooks; test_graders_agree.py says the same of nbgrader and otter."""
     demanded = {}

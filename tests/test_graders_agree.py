@@ -178,6 +178,7 @@ def nbgrader_points(
     return points
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_grader_gives_the_same_points(course, built, name, tmp_path):
     find_own_tools()
