@@ -232,22 +232,32 @@ def _open_mnist(root: Path, train: bool) -> tuple[torch.Tensor, torch.Tensor]:
     return data.data, data.targets
 
 
-def _load_shipped_digits(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    import numpy
+def _course_file(name: str, sha256: str) -> Path:
+    """Return the path of a data file that comes with the course.
 
-    candidates = [folder / DIGITS_FILE for folder in data_folders()]
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    candidates = [folder / name for folder in data_folders()]
     path = next((path for path in candidates if _is_file(path)), None)
     if path is None:
         raise DataError(
-            f"{DIGITS_FILE} was not found in data/ here or in a folder above. Keep the notebook "
+            f"{name} was not found in data/ here or in a folder above. Keep the notebook "
             "in the course folder, or set the environment variable COURSE_DATA to the folder "
-            f"that holds {DIGITS_FILE}."
+            f"that holds {name}."
         )
-    if hashlib.sha256(path.read_bytes()).hexdigest() != DIGITS_SHA256:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
         raise DataError(
             f"{path} is damaged or not the course's file (its SHA-256 differs). "
             "Fetch data/ from the course repository again."
         )
+    return path
+
+
+def _load_shipped_digits(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    import numpy
+
+    path = _course_file(DIGITS_FILE, DIGITS_SHA256)
     with numpy.load(path) as archive:
         images = torch.from_numpy(archive["images"])
         labels = torch.from_numpy(archive["labels"].astype("int64"))
@@ -390,20 +400,7 @@ def _download(url: str, path: Path) -> None:
 def _load_small_alexnet() -> tuple[torch.nn.Module, list[str], int]:
     import numpy
 
-    candidates = [folder / ALEXNET_FILE for folder in data_folders()]
-    path = next((path for path in candidates if _is_file(path)), None)
-    if path is None:
-        raise DataError(
-            f"{ALEXNET_FILE} was not found in data/ here or in a folder above. Keep the notebook "
-            "in the course folder, or set the environment variable COURSE_DATA to the folder "
-            f"that holds {ALEXNET_FILE}."
-        )
-    if hashlib.sha256(path.read_bytes()).hexdigest() != ALEXNET_SHA256:
-        raise DataError(
-            f"{path} is damaged or not the course's file (its SHA-256 differs). "
-            "Fetch data/ from the course repository again."
-        )
-    with numpy.load(path) as archive:
+    with numpy.load(_course_file(ALEXNET_FILE, ALEXNET_SHA256)) as archive:
         model = small_alexnet(archive)
         categories = archive["categories"].tolist()
     print("Network: the course's small AlexNet, 10 categories of CIFAR-10, 64 x 64 pixels")
