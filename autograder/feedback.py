@@ -29,6 +29,7 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
 from autograder.files import replace_file
+from autograder.released import grade_id
 
 NO_ALT = "No description has been provided for this image"
 MARKUP = ("text/html", "text/latex", "image/svg+xml")
@@ -101,7 +102,7 @@ class GivenGrades(NbGraderPreprocessor):
         return nb, resources
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict, cell_index: int):
-        key = cell.metadata.get("nbgrader", {}).get("grade_id")
+        key = grade_id(cell)
         if utils.is_solution(cell):
             cell.metadata.nbgrader["comment"] = self.graded.comments[key]
         if utils.is_grade(cell):

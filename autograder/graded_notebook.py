@@ -11,6 +11,7 @@ from nbgrader import utils
 
 from autograder.errors import CourseError
 from autograder.master import Master
+from autograder.released import grade_id, is_run
 from autograder.results import Outcome
 from autograder.student.course_helper import CheckFailed
 
@@ -47,7 +48,7 @@ def graded_notebook(notebook: NotebookNode, outcomes: Mapping[str, Outcome]) -> 
         _give_id(cell, used)
         # A half of a surrogate pair, which JSON can hold, has no checksum and no file.
         cell.source = cell.source.encode("utf-8", "replace").decode()
-        if cell.cell_type == "code" and "skip-execution" not in cell.metadata.get("tags", ()):
+        if is_run(cell):
             count += 1
             outcome = outcomes.get(grade_id(cell)) if utils.is_grade(cell) else None
             outputs = _outputs_of(outcome) if outcome else _numbered(cell.outputs, count)
@@ -64,11 +65,6 @@ def text_of(notebook: NotebookNode) -> str:
     rest = {key: value for key, value in notebook.items() if key != "cells"}
     cells = ",\n".join(json.dumps(c, ensure_ascii=False, sort_keys=True) for c in notebook.cells)
     return f'{{"cells": [\n{cells}\n],\n{json.dumps(rest, ensure_ascii=False)[1:]}\n'
-
-
-def grade_id(cell: NotebookNode) -> str | None:
-    """Return the id by which nbgrader knows a cell."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 
 def _give_id(cell: NotebookNode, used: set[str]) -> None:

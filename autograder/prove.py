@@ -19,6 +19,7 @@ from autograder.course import Course
 from autograder.fork_server import SUPPORTED
 from autograder.judge import Verdict
 from autograder.master import Master, without_markers
+from autograder.released import grade_id
 from autograder.runner import run_submission, with_answers
 from autograder.stock import checks_by_id
 
@@ -71,14 +72,10 @@ def cases(master: Master, student: NotebookNode, answers: list[Answer]) -> Itera
         notebook = with_answers(student, perfect | {answer.exercise: answer.source})
         judged = every[every.index(next(iter(master.checks_of(answer.exercise)))) :]
         earlier = set(every) - set(judged)
-        notebook.cells = [cell for cell in notebook.cells if _grade_id(cell) not in earlier]
+        notebook.cells = [cell for cell in notebook.cells if grade_id(cell) not in earlier]
         kind = "right" if answer.right else "wrong"
         fails = frozenset(answer.fails)
         yield Case(answer.exercise, answer.name, kind, fails, answer.hint_of, notebook, judged)
-
-
-def _grade_id(cell: NotebookNode) -> str | None:
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 
 def run_case(name: str, case: Case) -> dict[str, Verdict]:

@@ -19,6 +19,16 @@ def settings(cell: NotebookNode) -> dict:
     return cell.metadata.get("nbgrader", {})
 
 
+def grade_id(cell: NotebookNode) -> str | None:
+    """Return the id by which nbgrader knows a cell."""
+    return settings(cell).get("grade_id")
+
+
+def is_run(cell: NotebookNode) -> bool:
+    """Tell whether graders run a cell."""
+    return cell.cell_type == "code" and "skip-execution" not in cell.metadata.get("tags", ())
+
+
 def normal(text: str) -> str:
     """Return a text without what an editor may change about its white space."""
     return "\n".join(line.rstrip() for line in text.strip().splitlines())

@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from autograder.checks import Check
 from autograder.fork_server import Used
 from autograder.judge import Verdict, judge
+from autograder.released import grade_id, is_run
 from autograder.remote import Session, StudentGone
 from autograder.student.course_helper import StudentRaised, TimeLimit, student_side
 
@@ -31,7 +32,7 @@ def with_answers(student: NotebookNode, answers: Mapping[str, str]) -> NotebookN
     """
     notebook = copy.deepcopy(student)
     for cell in notebook.cells:
-        key = cell.metadata.get("nbgrader", {}).get("grade_id")
+        key = grade_id(cell)
         if key in answers:
             cell.source = answers[key]
     return notebook
@@ -66,11 +67,11 @@ def run_submission(notebook: NotebookNode, checks: Mapping[str, Check]) -> Run:
     notes: list[str] = []
     with Session() as session:
         for number, cell in enumerate(notebook.cells, 1):
-            key = cell.metadata.get("nbgrader", {}).get("grade_id")
+            key = grade_id(cell)
             gone = session.gone
             if key in checks:
                 verdicts[key] = _judge_remotely(session, checks[key])
-            elif cell.cell_type == "code" and "skip-execution" not in cell.metadata.get("tags", []):
+            elif is_run(cell):
                 notes += _execute(session, cell.source, number)
             if session.gone and not gone:
                 notes.append(f"Its process ended at cell {number}; the checks after that fail.")

@@ -36,6 +36,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import nbformat
 import psutil
 from nbgrader.api import Gradebook
 from rich.console import Console
@@ -50,7 +51,8 @@ from autograder.course import Course, find_root, load_course
 from autograder.gradebook import Book
 from autograder.otter_tests import write as write_otter
 from autograder.processes import find_own_tools
-from autograder.stock import judge_here
+from autograder.released import grade_id, is_run
+from autograder.stock import checks_by_id, judge_here
 from autograder.student.course_helper import CheckFailed
 from tests.test_graders_agree import mixed_submissions
 
@@ -233,17 +235,13 @@ def judge_warm(name: str, path: Path, agent_class) -> None:
     try:
         with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
             agent = agent_class()
-            for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-                key = cell["metadata"].get("nbgrader", {}).get("grade_id", "")
-                source = "".join(cell["source"])
+            for cell in nbformat.read(path, as_version=4).cells:
                 with contextlib.redirect_stdout(io.StringIO()):
-                    if "-public-" in key or "-hidden-" in key:
+                    if grade_id(cell) in checks_by_id(name):
                         with contextlib.suppress(CheckFailed):
-                            judge_here(name, key, agent.shell.user_ns)
-                    elif cell["cell_type"] == "code" and "skip-execution" not in cell[
-                        "metadata"
-                    ].get("tags", []):
-                        agent.execute({"source": source})
+                            judge_here(name, grade_id(cell), agent.shell.user_ns)
+                    elif is_run(cell):
+                        agent.execute({"source": cell.source})
     finally:
         os._exit(0)
 

@@ -32,6 +32,7 @@ from autograder.agent import Agent
 from autograder.build import compose, execute_solution
 from autograder.course import Course, find_root, load_course
 from autograder.prove import solutions
+from autograder.released import grade_id, is_run
 from autograder.runner import with_answers
 from autograder.stock import checks_by_id, judge_here
 
@@ -81,10 +82,10 @@ def grade(agent: Agent, name: str, notebook: NotebookNode) -> None:
         RuntimeError, CheckFailed: a cell or a check failed.
     """
     for cell in notebook.cells:
-        key = cell.metadata.get("nbgrader", {}).get("grade_id")
+        key = grade_id(cell)
         if key in checks_by_id(name):
             judge_here(name, key, agent.shell.user_ns)
-        elif cell.cell_type == "code" and "skip-execution" not in cell.metadata.get("tags", []):
+        elif is_run(cell):
             with contextlib.redirect_stdout(io.StringIO()):
                 done = agent.execute({"source": cell.source})
             if not done:
