@@ -8,7 +8,6 @@ build/solutions/    the solution notebooks with outputs
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from autograder import leaks, nbgrader_course, otter_tests
 from autograder.compose import dumps, solution_notebook, source_notebook, student_notebook
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.files import hash_of, replace_file
 from autograder.master import Master, load_master
 from autograder.warm_kernels import warm_kernels
 
@@ -121,14 +121,6 @@ def stale(course: Course) -> list[str]:
     return lines
 
 
-def hash_of(*texts: str | bytes) -> str:
-    """Return a hash of some texts."""
-    digest = hashlib.sha256()
-    for text in texts:
-        digest.update(text.encode() if isinstance(text, str) else text)
-    return digest.hexdigest()
-
-
 def otter_stamp(course: Course, built: Built) -> str:
     """Return a hash of all that goes into a notebook's otter zip."""
     files = [course.root / name for name in otter_tests.carried(built.master)]
@@ -160,7 +152,7 @@ class Stamps:
 
     def store(self, step: str, stamp: str) -> None:
         self.known[step] = stamp
-        self.path.write_text(json.dumps(self.known, indent=1))
+        replace_file(self.path, json.dumps(self.known, indent=1))
 
 
 def _has_changed(course: Course, built: Built, stamps: Stamps) -> bool:

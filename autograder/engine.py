@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import importlib.util
 import itertools
 import logging
@@ -30,6 +29,7 @@ from distributed.utils import get_mp_context
 from autograder import fork_server
 from autograder.checks import Check, topic_of
 from autograder.errors import CourseError
+from autograder.files import hash_of
 from autograder.results import Outcome, Result
 from autograder.runner import run_submission
 from autograder.stock import checks_by_id
@@ -61,15 +61,20 @@ class Task:
     notes: tuple[str, ...] = ()
 
 
+@functools.cache
 def checks_digest(notebook: str) -> str:
-    """Return a hash of all that decides about points besides submission and data."""
+    """Return a hash of all that decides about points besides submission and data.
+
+    It is of the files as they were when it was first asked for: a worker goes on with what it
+    has imported, whatever becomes of the files.
+    """
     topic = topic_of(notebook)
     names = [*JUDGING, f"spies_{topic}", "student/course_helper"]
     paths = [PACKAGE / f"{name}.py" for name in names]
     if found := importlib.util.find_spec(f"autograder.checks.{topic}"):
         paths.append(Path(found.origin))
     versions = f"{torch.__version__} {platform.python_version()}"
-    return _hash_of(versions.encode(), *(p.read_bytes() for p in paths if p.is_file()))
+    return hash_of(versions, *(p.read_bytes() for p in paths if p.is_file()))
 
 
 def digest_of(submission: bytes, course: str, data: Path) -> str:
@@ -80,20 +85,13 @@ def digest_of(submission: bytes, course: str, data: Path) -> str:
         course: the released notebook, its due date and what ``checks_digest`` gives.
         data: the folder of the course's data.
     """
-    return _hash_of(submission, course.encode(), data_digest(data).encode())
+    return hash_of(submission, course, data_digest(data))
 
 
 @functools.cache
 def data_digest(data: Path) -> str:
     """Return a hash of a folder of data."""
-    return _hash_of(*(path.read_bytes() for path in sorted(data.glob("*")) if path.is_file()))
-
-
-def _hash_of(*parts: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(hashlib.sha256(part).digest())
-    return digest.hexdigest()
+    return hash_of(*(path.read_bytes() for path in sorted(data.glob("*")) if path.is_file()))
 
 
 def judge_task(task: Task) -> Result:

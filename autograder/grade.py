@@ -186,7 +186,7 @@ def grade(
 
     Args:
         course: the course.
-        names: of the notebooks; files of others are left out if it is one, else problems.
+        names: of the notebooks; files of others are left out.
         submissions: a folder or a zip archive; see autograder.intake.
         out: the results; becomes an nbgrader course directory.
         console: for progress and the table.
@@ -294,7 +294,6 @@ def _write_all(
     if settings.gradescope:
         for result in outcomes.results:
             path = out / "gradescope" / result.student / result.notebook / "results.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
             write_gradescope(masters[result.notebook], result, path)
 
 

@@ -33,9 +33,7 @@ class Ledger:
 
     def store(self, result: Result) -> None:
         """Note a result as done."""
-        path = self._path(result.notebook, result.student)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, result.dumps())
+        replace_file(self._path(result.notebook, result.student), result.dumps())
 
     def forget(self, notebook: str, student: str) -> None:
         """Let a submission be judged again."""
