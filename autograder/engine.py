@@ -47,7 +47,7 @@ class Task:
 
     Attributes:
         student, notebook: whose it is, and the full name of the notebook.
-        digest: of all that the result depends on; see ``digest_of``.
+        digest: of all that the result depends on.
         checks_digest: of the checks that it is to be judged by.
         text: the submission, matched to the release, as the text of a notebook.
         notes: what was odd about it.
@@ -61,13 +61,8 @@ class Task:
     notes: tuple[str, ...] = ()
 
 
-@functools.cache
 def checks_digest(notebook: str) -> str:
-    """Return a hash of all that decides about points besides submission and data.
-
-    It is of the files as they were when it was first asked for: a worker goes on with what it
-    has imported, whatever becomes of the files.
-    """
+    """Return a hash of all that decides about points besides submission and data."""
     topic = topic_of(notebook)
     names = [*JUDGING, f"spies_{topic}", "student/course_helper"]
     paths = [PACKAGE / f"{name}.py" for name in names]
@@ -77,21 +72,19 @@ def checks_digest(notebook: str) -> str:
     return hash_of(versions, *(p.read_bytes() for p in paths if p.is_file()))
 
 
-def digest_of(submission: bytes, course: str, data: Path) -> str:
-    """Return a hash of all that a result depends on.
-
-    Args:
-        submission: the file as it was handed in.
-        course: the released notebook, its due date and what ``checks_digest`` gives.
-        data: the folder of the course's data.
-    """
-    return hash_of(submission, course, data_digest(data))
-
-
-@functools.cache
 def data_digest(data: Path) -> str:
     """Return a hash of a folder of data."""
     return hash_of(*(path.read_bytes() for path in sorted(data.glob("*")) if path.is_file()))
+
+
+@functools.cache
+def own_checks(notebook: str) -> tuple[str, dict[str, Check]]:
+    """Return the checks that this worker goes on with, whatever becomes of their files.
+
+    Returns:
+        what ``checks_digest`` gave when they were imported, and the checks by grade id.
+    """
+    return checks_digest(notebook), checks_by_id(notebook)
 
 
 def judge_task(task: Task) -> Result:
@@ -100,13 +93,13 @@ def judge_task(task: Task) -> Result:
     Raises:
         CourseError: the worker has other checks than the grader that asks.
     """
-    if checks_digest(task.notebook) != task.checks_digest:
+    digest, checks = own_checks(task.notebook)
+    if digest != task.checks_digest:
         raise CourseError(
             f"{platform.node()} has another version of the course or of torch; "
             "install the same there"
         )
     began, own = time.monotonic(), time.thread_time()
-    checks: dict[str, Check] = checks_by_id(task.notebook)
     run = run_submission(nbformat.reads(task.text, as_version=4), checks)
     outcomes = {key: Outcome(v.passed, v.kind, v.message) for key, v in run.verdicts.items()}
     return Result(

@@ -32,6 +32,7 @@ from autograder.compose import dumps, source_notebook, student_notebook
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exports import write_canvas, write_csv, write_gradescope
+from autograder.files import hash_of
 from autograder.gradebook import Book
 from autograder.intake import Submission, find_submissions
 from autograder.ledger import Ledger
@@ -105,6 +106,7 @@ class Class:
         self.releases = releases
         self.texts = {name: dumps(releases[name]) for name in masters}
         self.checks = {name: engine.checks_digest(name) for name in masters}
+        self.data = engine.data_digest(course.root / "data")
         self.entered = {name: book.students(name) for name in masters}
 
     def digest_of(self, submission: Submission, original: bytes) -> str:
@@ -112,7 +114,7 @@ class Class:
         name = submission.notebook
         due = self.course.assignment(name).due
         rest = f"{self.texts[name]}{due}{submission.submitted}{self.checks[name]}"
-        return engine.digest_of(original, rest, self.course.root / "data")
+        return hash_of(original, rest, self.data)
 
     def jobs(self, submissions: list[Submission]) -> Iterator[Job | Result]:
         """Yield what is to be judged, and a result for what cannot be, or is known."""

@@ -14,7 +14,7 @@ from distributed import Client
 from nbgrader.api import Gradebook
 from rich.console import Console
 
-from autograder import fork_server
+from autograder import engine, fork_server
 from autograder.answers import load_answers
 from autograder.compose import dumps
 from autograder.grade import Settings, grade
@@ -247,3 +247,10 @@ def test_a_scheduler_that_is_not_there_is_an_error(small_class, tmp_path):
     assert run.returncode == 2
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_the_digest_of_checks_follows_their_file(mini):
+    before = engine.checks_digest("01_mini")
+    file = mini / "mini_checks" / "mini.py"
+    file.write_text(file.read_text() + "\n\n# an afterthought\n")
+    assert engine.checks_digest("01_mini") != before
