@@ -13,6 +13,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 import torch
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from autograder import codec
 from autograder.student.course_helper import (
@@ -48,16 +50,25 @@ def serve(connection: Connection, folder: str) -> None:
         connection.send_bytes(codec.dumps(agent.answer(request)))
 
 
+class Shell(InteractiveShell):
+    """A shell without history, and without tracebacks: nobody sees them, and they take long."""
+
+    def showtraceback(self, *arguments, **keywords) -> None:
+        pass
+
+
+def shell() -> Shell:
+    """Return the shell of this process. A server that forks agents makes it before it forks."""
+    config = Config()
+    config.HistoryManager.enabled = False
+    return Shell.instance(config=config)
+
+
 class Agent:
     """Holds the student's namespace and the objects that the trusted side has handles of."""
 
     def __init__(self) -> None:
-        from IPython.core.interactiveshell import InteractiveShell
-        from traitlets.config import Config
-
-        config = Config()
-        config.HistoryManager.enabled = False
-        self.shell = InteractiveShell.instance(config=config)
+        self.shell = shell()
         self.objects: list[object] = []
 
     def answer(self, request: dict) -> dict:
@@ -65,8 +76,7 @@ class Agent:
         actions: dict[str, Callable[[dict], object]] = {
             "execute": self.execute,
             "begin": self.begin,
-            "has": lambda request: request["name"] in self.shell.user_ns,
-            "name": lambda request: self.shell.user_ns[request["name"]],
+            "names": self.names,
             "inside": lambda request: pkgutil.resolve_name(request["path"]),
             "fetch": self.fetch,
         }
@@ -103,10 +113,16 @@ class Agent:
             raise result.error_in_exec
         return result.success
 
-    def begin(self, request: dict) -> None:
-        """Start a check: forget the handles of the last one and seed."""
+    def begin(self, request: dict) -> dict:
+        """Start a check: forget the handles of the last one, seed, and return what it names."""
         self.objects.clear()
         seed_everything(0)
+        return self.names(request)
+
+    def names(self, request: dict) -> dict:
+        """Return the objects of those names that there are."""
+        names = self.shell.user_ns
+        return {name: names[name] for name in request["names"] if name in names}
 
     def call(self, request: dict) -> dict:
         """Call an object; answer with the result and the tensor arguments it changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -148,14 +149,19 @@ def grade(
     Run it again and only new or changed submissions are graded; scores entered by hand stay. It
     can be stopped at any moment.
     """
-    from autograder import grade as grader
+    from autograder.fork_server import warm_graders
 
     if others["scheduler"] and workers:
         raise CourseError("--workers is about this machine; with --scheduler leave it out")
     course = open_course()
-    settings = grader.Settings(workers=workers or os.cpu_count() or 1, **others)
+    names = chosen(course, notebooks)
+    here = contextlib.nullcontext() if others["scheduler"] else warm_graders(course.root / "data")
     try:
-        grader.grade(course, chosen(course, notebooks), submissions, out, console, settings)
+        with here:  # it imports the slow libraries while this process does
+            from autograder import grade as grader
+
+            settings = grader.Settings(workers=workers or os.cpu_count() or 1, **others)
+            grader.grade(course, names, submissions, out, console, settings)
     except KeyboardInterrupt:
         click.echo("Stopped. What is graded is kept; run the same command to go on.", err=True)
         sys.exit(130)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable
 
 import torch
@@ -62,6 +63,8 @@ def unpack_tensor(packed: dict) -> torch.Tensor:
     dtype = DTYPES[packed["dtype"]]
     data = bytearray(base64.b64decode(packed["tensor"]))
     if not data:
+        if math.prod(packed["shape"]):
+            raise ValueError("no data for a shape that needs some")
         return torch.empty(packed["shape"], dtype=dtype)
     return torch.frombuffer(data, dtype=torch.uint8).view(dtype).reshape(packed["shape"])
 

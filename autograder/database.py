@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from nbgrader.api import Gradebook
-from sqlalchemy import Engine, event
+from nbgrader.api import Base, Gradebook
+from nbgrader.dbutil import ALEMBIC_DIR
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
@@ -110,14 +111,24 @@ def sqlite_path(url: URL) -> Path | None:
 def _create(path: Path, course_id: str) -> None:
     """Make nbgrader's tables in a new file, in one step.
 
-    nbgrader itself makes them one by one and then runs a program for a second; two
-    processes that do so at once fail, and one that is killed leaves half of them.
+    nbgrader itself makes them one by one and then runs a program for seconds that names
+    their version; two processes that do so at once fail, and one that is killed leaves half
+    of them.
     """
+    from alembic.migration import MigrationContext  # a second, and only for a new gradebook
+    from alembic.script import ScriptDirectory
+
     with exclusive(path.with_name(f".{path.name}.lock")):
         if path.exists():
             return
         new = path.with_name(f".{path.name}.new")
         new.unlink(missing_ok=True)
+        engine = create_engine(f"sqlite:///{new}")
+        migrations = ScriptDirectory(ALEMBIC_DIR)
+        with engine.begin() as connection:
+            Base.metadata.create_all(connection)
+            MigrationContext.configure(connection).stamp(migrations, "head")
+        engine.dispose()
         Gradebook(f"sqlite:///{new}", course_id).close()
         new.replace(path)
 

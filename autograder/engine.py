@@ -10,8 +10,8 @@ import contextlib
 import functools
 import importlib.util
 import itertools
+import json
 import logging
-import multiprocessing
 import os
 import platform
 import signal
@@ -21,18 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dask
+import distributed.utils
 import nbformat
 import torch
 from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed
-from distributed.utils import get_mp_context
 
 from autograder import fork_server
-from autograder.checks import Check, topic_of
+from autograder.checks import Check, checks_by_id, topic_of
 from autograder.errors import CourseError
 from autograder.files import hash_of
 from autograder.results import Outcome, Result
 from autograder.runner import run_submission
-from autograder.stock import checks_by_id
 
 PASSED_ON = (fork_server.ADDRESS, "OMP_NUM_THREADS")
 PACKAGE = Path(__file__).resolve().parent
@@ -49,7 +48,7 @@ class Task:
         student, notebook: whose it is, and the full name of the notebook.
         digest: of all that the result depends on.
         checks_digest: of the checks that it is to be judged by.
-        text: the submission, matched to the release, as the text of a notebook.
+        text: the submission, matched to the release, as JSON.
         notes: what was odd about it.
     """
 
@@ -100,7 +99,7 @@ def judge_task(task: Task) -> Result:
             "install the same there"
         )
     began, own = time.monotonic(), time.thread_time()
-    run = run_submission(nbformat.reads(task.text, as_version=4), checks)
+    run = run_submission(nbformat.from_dict(json.loads(task.text)), checks)
     outcomes = {key: Outcome(v.passed, v.kind, v.message) for key, v in run.verdicts.items()}
     return Result(
         task.student,
@@ -134,16 +133,18 @@ class Warm(WorkerPlugin):
 
 
 @contextlib.contextmanager
-def workers_here(count: int, data: Path) -> Iterator[Client]:
+def workers_here(count: int) -> Iterator[Client]:
     """Start a Dask cluster of some processes on this machine, of one thread each.
+
+    It is called within ``fork_server.warm_graders``.
 
     Args:
         count: of the processes.
-        data: the folder of the course's data.
     """
-    method = "forkserver" if fork_server.SUPPORTED else "spawn"
     settings = {
-        "distributed.worker.multiprocessing-method": method,
+        "distributed.worker.multiprocessing-method": (
+            "forkserver" if fork_server.SUPPORTED else "spawn"
+        ),
         # A worker holds one submission at a time; what it needs is not Dask's to judge.
         "distributed.worker.memory.terminate": False,
         "distributed.worker.memory.pause": False,
@@ -153,28 +154,22 @@ def workers_here(count: int, data: Path) -> Iterator[Client]:
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
     }
+    # Else Dask would choose what to preload, and import pandas and more here to see what there is.
+    distributed.utils._forkserver_preload_set = True
     with (
         dask.config.set(settings),
-        fork_server.variable("OMP_NUM_THREADS", "1"),
-        fork_server.warm_agents(data),
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+            # The process that they are forked from may be one of an earlier run.
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        ) as cluster,
+        Client(cluster) as client,
     ):
-        if fork_server.SUPPORTED:
-            get_mp_context()  # which sets what it wants to be imported, first
-            preload = ["distributed", "autograder.engine"]
-            multiprocessing.get_context(method).set_forkserver_preload(preload)
-        with (
-            LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                dashboard_address="127.0.0.1:0",
-                silence_logs=logging.CRITICAL,
-                # The process that they are forked from may be one of an earlier run.
-                env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
-            ) as cluster,
-            Client(cluster) as client,
-        ):
-            client.register_plugin(Deaf(), name="course-deaf")
-            yield client
+        client.register_plugin(Deaf(), name="course-deaf")
+        yield client
 
 
 @contextlib.contextmanager

@@ -16,9 +16,11 @@ autograder.jail, each alone. Kernels do not: the stock graders run hidden checks
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
+import multiprocessing.forkserver
 import os
 import selectors
 import signal
@@ -40,7 +42,9 @@ START_SECONDS = 120.0
 POLL_SECONDS = 0.1
 MESSAGE_BYTES = 1 << 16
 WAITING_CLIENTS = 100
+LARGE_PAGE, COLLAPSE = 2 << 20, 25  # bytes; what madvise(2) calls MADV_COLLAPSE
 INLINE_FIGURES = "module://matplotlib_inline.backend_inline"  # as ipykernel has it
+FOR_WORKERS = ("distributed", "autograder.engine")
 ADDRESS = "COURSE_FORK_SERVER"  # the environment variable with the path of the agents' server
 
 
@@ -81,7 +85,7 @@ def fork_server(modules: tuple[str, ...], data: Path | None = None) -> Iterator[
             }
             server = subprocess.Popen(
                 [sys.executable, "-m", "autograder.fork_server", json.dumps(settings)],
-                env=_environment(data),
+                env=_environment(data, name),
                 pass_fds=[number],
             )
         try:
@@ -91,14 +95,20 @@ def fork_server(modules: tuple[str, ...], data: Path | None = None) -> Iterator[
             server.wait()
 
 
-def _environment(data: Path | None) -> dict[str, str]:
+def _environment(data: Path | None, folder: str) -> dict[str, str]:
     """Return the server's environment; a submission can read that of a server of agents."""
     # Threads do not survive a fork; and debugpy, which a kernel loads, talks about itself.
     own = {"OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if data is None:
         return {**os.environ, **own}
     kept = {name: os.environ[name] for name in KEPT_FOR_AGENTS if name in os.environ}
-    return {**kept, **own, "COURSE_DATA": str(data.resolve()), "COURSE_STATIC_FIGURES": "1"}
+    return {
+        **kept,
+        **own,
+        "COURSE_DATA": str(data.resolve()),
+        "COURSE_STATIC_FIGURES": "1",
+        "IPYTHONDIR": f"{folder}/ipython",
+    }
 
 
 @contextlib.contextmanager
@@ -126,6 +136,25 @@ def warm_agents(data: Path) -> Iterator[None]:
         return
     modules = ("autograder.preload", "autograder.agent")
     with fork_server(modules, data) as address, variable(ADDRESS, str(address)):
+        yield
+
+
+@contextlib.contextmanager
+def warm_graders(data: Path) -> Iterator[None]:
+    """Start the two processes that agents and autograder.engine's workers are forked from.
+
+    They import what those need while the caller goes on. Within another such block, nothing
+    is started.
+
+    Args:
+        data: the folder of the course's data.
+    """
+    if not SUPPORTED or ADDRESS in os.environ:
+        yield
+        return
+    with variable("OMP_NUM_THREADS", "1"), warm_agents(data):
+        multiprocessing.get_context("forkserver").set_forkserver_preload(list(FOR_WORKERS))
+        multiprocessing.forkserver.ensure_running()
         yield
 
 
@@ -293,11 +322,14 @@ def serve_forks(settings: dict) -> None:
     for name in settings["modules"]:
         importlib.import_module(name)
     importlib.import_module("torch").set_num_threads(1)
+    if settings["data"]:
+        importlib.import_module("autograder.agent").shell()
     missing = _enter_jail(Path(settings["data"]), settings["room"]) if settings["data"] else []
     jail.die_with_parent()  # only now: a change of the user, as on entering the jail, undoes it
     # What is here now will not become garbage; children need not look at it, and copy it.
     gc.collect()
     gc.freeze()
+    _join_pages()
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that started us
     server = _Server(listener.getsockname(), _Handler, bind_and_activate=False)
@@ -305,6 +337,22 @@ def serve_forks(settings: dict) -> None:
     server.socket = listener
     server.missing = missing
     server.serve_forever()
+
+
+def _join_pages() -> None:
+    """Let the kernel keep this process's memory in large pages: a fork is three times as fast.
+
+    Linux before 6.1 refuses, and nothing changes.
+    """
+    advise = ctypes.CDLL(None).madvise
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        borders, access, _, _, _, *name = line.split(maxsplit=5)
+        if "w" not in access or name not in ([], ["[heap]"]):
+            continue
+        first, end = (int(border, 16) for border in borders.split("-"))
+        first = -(-first // LARGE_PAGE) * LARGE_PAGE
+        for page in range(first, end - LARGE_PAGE + 1, LARGE_PAGE):
+            advise(ctypes.c_void_p(page), ctypes.c_size_t(LARGE_PAGE), COLLAPSE)
 
 
 def _enter_jail(data: Path, room: str) -> list[str]:

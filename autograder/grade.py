@@ -6,13 +6,16 @@ Jupyter (autograder.engine), and their grades put into nbgrader's gradebook (aut
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+import nbformat
 from nbformat import NotebookNode
 from rich.console import Console
 from rich.progress import (
@@ -91,7 +94,7 @@ class Class:
         book: the gradebook.
         ledger: what is done.
         masters: of the notebooks that are graded, by name.
-        releases: the student copies of all notebooks, by name.
+        releases: the student copies of the notebooks, by name.
     """
 
     def __init__(
@@ -132,7 +135,7 @@ class Class:
                 yield self.refuse(submission, error.message)
                 continue
             notes = submission.notes + matched.notes
-            text = dumps(without_outputs(matched.notebook))
+            text = json.dumps(without_outputs(matched.notebook))
             task = engine.Task(student, name, digest, self.checks[name], text, notes)
             yield Job(submission, original, matched.notebook, task)
 
@@ -168,6 +171,19 @@ def without_outputs(notebook: NotebookNode) -> NotebookNode:
     return NotebookNode(notebook, cells=cells)
 
 
+def released_notebooks(course: Course) -> dict[str, NotebookNode]:
+    """Return the student copies as they were released, by name; composed if there is no file."""
+    notebooks = {}
+    for name in course.names:
+        path = course.notebooks / f"{name}.ipynb"
+        notebooks[name] = (
+            nbformat.read(path, as_version=4)
+            if path.is_file()
+            else student_notebook(source_notebook(course, load_master(course, name)))
+        )
+    return notebooks
+
+
 class Rate(ProgressColumn):
     """Shows how many submissions a minute are graded."""
 
@@ -201,16 +217,15 @@ def grade(
         CourseError: there is nothing to grade, or ``out`` cannot be used.
     """
     settings = settings or Settings()
-    masters = {name: load_master(course, name) for name in course.names}
-    releases = {
-        name: student_notebook(source_notebook(course, master)) for name, master in masters.items()
-    }
     only = names[0] if len(names) == 1 else None
-    found = find_submissions(submissions, releases, only)
-    masters = {name: masters[name] for name in names if name in {s.notebook for s in found}}
-    with Book(course, out, settings.gradebook) as book:
-        for master in masters.values():
-            book.prepare(master)
+    with contextlib.ExitStack() as running:
+        if not settings.scheduler:
+            running.enter_context(fork_server.warm_graders(course.root / "data"))
+        found = find_submissions(submissions, released_notebooks(course), only)
+        handed_in = {submission.notebook for submission in found}
+        masters = {name: load_master(course, name) for name in names if name in handed_in}
+        book = running.enter_context(Book(course, out, settings.gradebook))
+        releases = {name: book.prepare(master) for name, master in masters.items()}
         ledger = Ledger(out / "results")
         klass = Class(course, book, ledger, masters, releases)
         outcomes = _grade_all(klass, [s for s in found if s.notebook in masters], console, settings)
@@ -254,7 +269,7 @@ def _grade_all(
 
         todo = tasks()
         if first := next(todo, None):
-            with _workers(klass.course, settings) as client:
+            with _workers(settings) as client:
                 _tell_isolation(client, console)
                 for task, result in engine.judge_all(client, itertools.chain([first], todo)):
                     entered = klass.enter(waiting.pop(task), result)
@@ -268,10 +283,10 @@ def _grade_all(
     return outcomes
 
 
-def _workers(course: Course, settings: Settings):
+def _workers(settings: Settings):
     if settings.scheduler:
         return engine.workers_at(settings.scheduler)
-    return engine.workers_here(settings.workers, course.root / "data")
+    return engine.workers_here(settings.workers)
 
 
 def _tell_isolation(client, console: Console) -> None:

@@ -99,24 +99,29 @@ class Book:
     def __exit__(self, *_) -> None:
         self._database.close()
 
-    def prepare(self, master: Master) -> None:
+    def prepare(self, master: Master) -> NotebookNode:
         """Put a notebook's source and release, its checks and its due date in place.
 
         What is in place stays untouched, also a due date set in formgrader if course.toml
         names none. Two runs that do this at once wait for one another.
 
+        Returns:
+            the release.
+
         Raises:
             CourseError: checks came or went since submissions were graded here.
         """
         source = source_notebook(self.course, master)
+        release = student_notebook(source)
         with exclusive(self.out / ".preparing"):
-            if not self._is_prepared(master.name, source):
+            if not self._is_prepared(master.name, source, release):
                 self._refuse_other_cells(master.name, source)
                 folder = self.out / "source" / master.name
                 replace_file(folder / self.course.helper.name, self.course.helper.read_bytes())
                 replace_file(folder / f"{master.name}.ipynb", dumps(source))
                 nbgrader_course.generate_release(self.course, master.name, self.out)
         self._set_due_date(master.name)
+        return release
 
     def store(
         self,
@@ -259,12 +264,12 @@ class Book:
             raise CourseError(reason, self.out / "nbgrader_config_local.py") from None
         return config, directory, late
 
-    def _is_prepared(self, name: str, source: NotebookNode) -> bool:
-        release = nbgrader_course.release(self.out, name)
+    def _is_prepared(self, name: str, source: NotebookNode, release: NotebookNode) -> bool:
+        path = nbgrader_course.release(self.out, name)
         wanted = {
             self.out / "source" / name / f"{name}.ipynb": dumps(source),
-            release: dumps(student_notebook(source)),
-            release.with_name(self.course.helper.name): self.course.helper.read_text("utf-8"),
+            path: dumps(release),
+            path.with_name(self.course.helper.name): self.course.helper.read_text("utf-8"),
         }
         if any(not p.is_file() or p.read_text("utf-8") != text for p, text in wanted.items()):
             return False

@@ -8,7 +8,6 @@ import matplotlib.pyplot
 import torch
 import torch._dynamo  # what the first optimiser imports, in 6 s
 import torchvision
-from IPython.core import interactiveshell
 
 # Students import course_helper by this name.
 sys.path.insert(0, str(Path(__file__).with_name("student")))
@@ -17,4 +16,4 @@ import course_helper
 matplotlib.use("agg")
 torch.set_num_threads(1)
 
-__all__ = ["course_helper", "interactiveshell", "torch", "torchvision"]
+__all__ = ["course_helper", "torch", "torchvision"]

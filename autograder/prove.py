@@ -15,13 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from autograder.answers import Answer, load_answers
 from autograder.build import compose
+from autograder.checks import checks_by_id
 from autograder.course import Course
 from autograder.fork_server import SUPPORTED
 from autograder.judge import Verdict
 from autograder.master import Master, without_markers
 from autograder.released import grade_id
 from autograder.runner import run_submission, with_answers
-from autograder.stock import checks_by_id
 
 
 @dataclass(frozen=True)

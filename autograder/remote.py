@@ -21,7 +21,7 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -42,6 +42,10 @@ START_SECONDS = 120.0
 GRACE_SECONDS = 5.0
 SUBMISSION_SECONDS = 600.0  # of a submission's own time
 ANSWER_BYTES = 256 << 20
+GONE = (
+    "Python had ended, or did not answer any more. Does a cell call exit(), or need too much "
+    "memory or time?"
+)
 
 
 class StudentGone(Exception):
@@ -94,11 +98,12 @@ class Session(StudentSide, Mapping):
         self.gone = False
         self.used = Used()
         self.operators: dict[str, Remote] = {}
+        self.names: dict[str, object] = {}
 
     def __enter__(self) -> Session:
         self.folder = tempfile.TemporaryDirectory(prefix="student-")
         self.connection, self.kill = start_process(self.folder.name)
-        self.request("begin", wait=START_SECONDS)
+        self.request("begin", names=[], wait=START_SECONDS)
         return self
 
     def __exit__(self, *exception) -> None:
@@ -120,7 +125,7 @@ class Session(StudentSide, Mapping):
             NotImplementedError, StudentRaised: the student's code raised.
         """
         if self.gone:
-            raise StudentGone("the student's process has ended")
+            raise StudentGone(GONE)
         began = time.monotonic()
         if began >= self.deadline:
             raise TimeLimit
@@ -133,7 +138,7 @@ class Session(StudentSide, Mapping):
         # What comes is data from a process that nobody trusts.
         except (EOFError, OSError, ValueError, RecursionError):
             self._end()
-            raise StudentGone("the student's process ended or stopped answering") from None
+            raise StudentGone(GONE) from None
         self.seconds_left -= time.monotonic() - began
         if self.seconds_left < 0:
             self._end()
@@ -145,21 +150,37 @@ class Session(StudentSide, Mapping):
 
     def execute(self, source: str, seconds: float) -> bool:
         """Run a cell of the notebook; tell whether it ended without an exception."""
+        self.names = {}
         self.deadline = math.inf
         return self.decode(self.request("execute", source=source, seconds=seconds)["value"])
 
-    def begin_check(self, seconds: float = math.inf) -> None:
+    def begin_check(self, names: Iterable[str], seconds: float = math.inf) -> None:
         """Drop the handles of the last check, seed the student's process, and set a limit.
 
         Args:
+            names: the student's names that the check uses, to look them up all at once.
             seconds: the wall-clock limit of the whole check.
         """
         self.operators.clear()
+        self.names = {}
         self.deadline = time.monotonic() + seconds
-        self.request("begin")
+        self._look_up("begin", names)
+
+    def _look_up(self, do: str, names: Iterable[str]) -> None:
+        found = self.decode(self.request(do, names=list(names))["value"])
+        self.names |= found if isinstance(found, dict) else {}
 
     def decode(self, packed):
-        return codec.decode(packed, lambda number: Remote(self, number))
+        """Return what an answer holds.
+
+        Raises:
+            StudentGone: it holds what no agent of ours sends; the process is ended.
+        """
+        try:
+            return codec.decode(packed, lambda number: Remote(self, number))
+        except Exception:  # whatever a hostile process can make a decoder raise
+            self._end()
+            raise StudentGone(GONE) from None
 
     def encode(self, value, tensors: list[torch.Tensor]):
         return codec.encode(value, self._handle_of, tensors.append)
@@ -200,10 +221,14 @@ class Session(StudentSide, Mapping):
         return self.decode(self.request("fetch", handle=self._handle_of(value))["value"])
 
     def __contains__(self, name: object) -> bool:
-        return self.decode(self.request("has", name=name)["value"])
+        if name not in self.names:
+            self._look_up("names", [name])
+        return name in self.names
 
     def __getitem__(self, name: str):
-        return self.decode(self.request("name", name=name)["value"])
+        if name not in self:
+            raise KeyError(name)
+        return self.names[name]
 
     def __iter__(self):
         raise TypeError("a student's names cannot be listed, only looked up")

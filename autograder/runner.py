@@ -16,7 +16,7 @@ from autograder.checks import Check
 from autograder.fork_server import Used
 from autograder.judge import Verdict, judge
 from autograder.released import grade_id, is_run
-from autograder.remote import Session, StudentGone
+from autograder.remote import GONE, Session, StudentGone
 from autograder.student.course_helper import StudentRaised, TimeLimit, student_side
 
 CELL_SECONDS = 30.0
@@ -97,9 +97,11 @@ def _execute(session: Session, source: str, number: int) -> list[str]:
 def _judge_remotely(session: Session, check: Check) -> Verdict:
     token = student_side.set(session)
     try:
-        session.begin_check(CHECK_SECONDS)
+        session.begin_check(check.parameters, CHECK_SECONDS)
         return judge(check, session, CHECK_SECONDS)
-    except StudentGone as gone:
-        return Verdict(False, "error", str(gone), str(gone))
+    except (StudentGone, StudentRaised) as problem:
+        return Verdict(False, "error", str(problem), str(problem))
+    except TimeLimit:
+        return Verdict(False, "timeout", GONE, GONE)
     finally:
         student_side.reset(token)

@@ -7,20 +7,13 @@ points; honest ones get the same score as from every other grader.
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 
 import torch._dynamo  # noqa: F401  # seconds that the first optimiser would take from a check
 
-from autograder.checks import Check, load_checks, number_checks
+from autograder.checks import checks_by_id
 from autograder.judge import judge
 from autograder.student.course_helper import CheckFailed
-
-
-@functools.cache
-def checks_by_id(notebook: str) -> dict[str, Check]:
-    """Return a notebook's checks by id."""
-    return number_checks(load_checks(notebook))
 
 
 def judge_here(notebook: str, key: str, names: dict) -> None:

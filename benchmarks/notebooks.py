@@ -30,11 +30,12 @@ from rich.table import Table
 
 from autograder.agent import Agent
 from autograder.build import compose, execute_solution
+from autograder.checks import checks_by_id
 from autograder.course import Course, find_root, load_course
 from autograder.prove import solutions
 from autograder.released import grade_id, is_run
 from autograder.runner import with_answers
-from autograder.stock import checks_by_id, judge_here
+from autograder.stock import judge_here
 
 CORES = 2
 # The kernel's own count; what getrusage gives includes the process that started the kernel.

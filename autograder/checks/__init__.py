@@ -15,6 +15,7 @@ optimisers, tensors that record gradients); never rely on the identity of object
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable
@@ -99,3 +100,13 @@ def load_checks(notebook: str) -> list[Check]:
     """
     module = importlib.import_module(f"autograder.checks.{topic_of(notebook)}")
     return list(getattr(module, "CHECKS", []))
+
+
+@functools.cache
+def checks_by_id(notebook: str) -> dict[str, Check]:
+    """Return the checks of a notebook by id, as they were when it was first asked for.
+
+    Raises:
+        ModuleNotFoundError: the notebook has no module of checks.
+    """
+    return number_checks(load_checks(notebook))
