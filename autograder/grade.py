@@ -94,7 +94,6 @@ class Class:
         book: the gradebook.
         ledger: what is done.
         masters: of the notebooks that are graded, by name.
-        releases: the student copies of the notebooks, by name.
     """
 
     def __init__(
@@ -103,14 +102,19 @@ class Class:
         book: Book,
         ledger: Ledger,
         masters: dict[str, Master],
-        releases: dict[str, NotebookNode],
     ) -> None:
         self.course, self.book, self.ledger, self.masters = course, book, ledger, masters
-        self.releases = releases
-        self.texts = {name: dumps(releases[name]) for name in masters}
+        self.releases: dict[str, NotebookNode] = {}
+        self.texts: dict[str, str] = {}
         self.checks = {name: engine.checks_digest(name) for name in masters}
         self.data = engine.data_digest(course.root / "data")
         self.entered = {name: book.students(name) for name in masters}
+
+    def prepare(self, name: str) -> None:
+        """Put a notebook in place, when its first submission comes: the workers have begun then."""
+        if name not in self.releases:
+            self.releases[name] = self.book.prepare(self.masters[name])
+            self.texts[name] = dumps(self.releases[name])
 
     def digest_of(self, submission: Submission, original: bytes) -> str:
         """Return a hash of all that a submission's grades depend on."""
@@ -123,6 +127,8 @@ class Class:
         """Yield what is to be judged, and a result for what cannot be, or is known."""
         for submission in submissions:
             student, name = submission.student, submission.notebook
+            self.prepare(name)
+            original = None
             try:
                 original = submission.read()
                 digest = self.digest_of(submission, original)
@@ -132,21 +138,21 @@ class Class:
                     continue
                 matched = match(original, self.releases[name])
             except CourseError as error:
-                yield self.refuse(submission, error.message)
+                yield self.refuse(submission, error.message, original)
                 continue
             notes = submission.notes + matched.notes
-            text = json.dumps(without_outputs(matched.notebook))
+            text = json.dumps(code_of(matched.notebook))
             task = engine.Task(student, name, digest, self.checks[name], text, notes)
             yield Job(submission, original, matched.notebook, task)
 
-    def refuse(self, submission: Submission, problem: str) -> Result:
+    def refuse(self, submission: Submission, problem: str, original: bytes | None) -> Result:
         """Enter a submission that cannot be graded."""
         name = submission.notebook
         result = Result(
             submission.student, name, digest="", problem=problem, notes=submission.notes
         )
         self.ledger.forget(name, submission.student)
-        if self.book.mark_broken(self.masters[name], result):
+        if self.book.mark_broken(self.masters[name], result, original):
             note = "The grades of an earlier hand-in stay in the gradebook."
             result = replace(result, notes=(*result.notes, note))
         return result
@@ -154,7 +160,8 @@ class Class:
     def enter(self, job: Job, result: Result) -> Result:
         """Put a result into the gradebook and note it as done."""
         if result.problem:
-            return self.refuse(replace(job.submission, notes=result.notes), result.problem)
+            submission = replace(job.submission, notes=result.notes)
+            return self.refuse(submission, result.problem, job.original)
         submitted: datetime | None = job.submission.submitted
         master = self.masters[result.notebook]
         self.book.store(master, result, job.notebook, submitted, job.original)
@@ -162,13 +169,10 @@ class Class:
         return result
 
 
-def without_outputs(notebook: NotebookNode) -> NotebookNode:
-    """Return the notebook without what its cells showed."""
-    cells = [
-        NotebookNode(cell, outputs=[]) if cell.cell_type == "code" else cell
-        for cell in notebook.cells
-    ]
-    return NotebookNode(notebook, cells=cells)
+def code_of(notebook: NotebookNode) -> NotebookNode:
+    """Return the notebook without outputs and pictures, which do not matter to its checks."""
+    kept = ("cell_type", "metadata", "source")
+    return NotebookNode(cells=[{key: cell[key] for key in kept} for cell in notebook.cells])
 
 
 def released_notebooks(course: Course) -> dict[str, NotebookNode]:
@@ -225,10 +229,11 @@ def grade(
         handed_in = {submission.notebook for submission in found}
         masters = {name: load_master(course, name) for name in names if name in handed_in}
         book = running.enter_context(Book(course, out, settings.gradebook))
-        releases = {name: book.prepare(master) for name, master in masters.items()}
-        ledger = Ledger(out / "results")
-        klass = Class(course, book, ledger, masters, releases)
-        outcomes = _grade_all(klass, [s for s in found if s.notebook in masters], console, settings)
+        for master in masters.values():
+            book.refuse_other_cells(master)
+        klass = Class(course, book, Ledger(out / "results"), masters)
+        placed = sorted((s for s in found if s.notebook in masters), key=lambda s: s.notebook)
+        outcomes = _grade_all(klass, placed, console, settings)
         rows = list(book.rows(masters.values(), outcomes.results))
         unplaced = [s for s in found if not s.notebook]
         rows += [Row(s.student, "", "", "", 0, 0, "broken", s.problem) for s in unplaced]

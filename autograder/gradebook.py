@@ -115,7 +115,7 @@ class Book:
         release = student_notebook(source)
         with exclusive(self.out / ".preparing"):
             if not self._is_prepared(master.name, source, release):
-                self._refuse_other_cells(master.name, source)
+                self.refuse_other_cells(master)
                 folder = self.out / "source" / master.name
                 replace_file(folder / self.course.helper.name, self.course.helper.read_bytes())
                 replace_file(folder / f"{master.name}.ipynb", dumps(source))
@@ -276,8 +276,13 @@ class Book:
         # The files may be there and the gradebook be another one, or only half filled.
         return self._database.run(lambda session: cells_in(session, name)) == cells_of(source)
 
-    def _refuse_other_cells(self, name: str, source: NotebookNode) -> None:
-        """Refuse what nbgrader refuses, before it has removed the release."""
+    def refuse_other_cells(self, master: Master) -> None:
+        """Refuse what nbgrader refuses, but before anything is graded or removed.
+
+        Raises:
+            CourseError: checks came or went since submissions were graded here.
+        """
+        name, source = master.name, source_notebook(self.course, master)
 
         def work(session: Session) -> bool:
             used = session.execute(notebooks_named(name, SubmittedNotebook.id).limit(1)).first()
