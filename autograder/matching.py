@@ -68,7 +68,7 @@ SENTENCES = {
     "beside": "The answer stands in a cell beside its own and counts from there: {}.",
     "shared": "The function stands in another exercise's cell and counts from there: {}.",
     "several": "Several cells answer it; the last one counts, the others run too: {}.",
-    "pictures": "Pictures pasted into a written answer are not kept; see the file: {}.",
+    "pictures": "What is pasted into a written answer is not all kept; see the file: {}.",
     "lost": "Released code cells were deleted: {}.",
 }
 
@@ -397,7 +397,7 @@ class _Matcher:
                 cell = self.given[self.home[i]]
                 if cell.cell_type != self.release.cells[i].cell_type:
                     self.notes.add("type", self.release.name(i))
-                if cell.attachments:
+                if cell.lost_attachments:
                     self.notes.add("pictures", self.release.name(i))
         for i in self.release.plain:
             cell = self.release.cells[i]
@@ -489,6 +489,9 @@ def _fill_in(cell: NotebookNode, given: Given) -> None:
     else:
         cell.pop("execution_count", None)
         cell.pop("outputs", None)
+        cell.pop("attachments", None)
+        if given.attachments:
+            cell.attachments = nbformat.from_dict(given.attachments)
 
 
 def _shown(text: str) -> str:

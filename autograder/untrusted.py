@@ -5,7 +5,7 @@ size. What comes out of here is made anew from strings and small numbers, so tha
 no object of the file, however deep or odd, reaches a grader.
 
 Of the outputs of a code cell stays what a hand grader looks at: text, pictures
-(PNG), what was printed, and errors. Attachments of text cells are dropped.
+(PNG), what was printed, and errors. Of the attachments of a text cell stay pictures.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ MAX_SOURCES = 5_000_000
 MAX_CELLS = 10_000
 MAX_CELL_OUTPUT = 200_000
 MAX_OUTPUTS = 2_000_000
+MAX_PICTURES = 20_000_000  # photographs of a page, pasted into written answers
 TOO_LARGE = "(The output of this cell was too large to keep for grading.)\n"
 # What is handed in instead of a notebook, by its first bytes.
 MISTAKEN = (
@@ -33,6 +34,8 @@ MISTAKEN = (
 OLD_OUTPUTS = {"pyout": "execute_result", "pyerr": "error"}  # names in nbformat 2 and 3
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # as nbformat's schema wants it
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+PICTURES = ("image/png", "image/jpeg")
+PICTURE_NAME = re.compile(r"[\w .()-]{1,100}")
 
 
 @dataclass
@@ -46,7 +49,8 @@ class Given:
         claim: what its nbgrader metadata say; only text, numbers and booleans.
         outputs: what is kept of its outputs.
         execution_count: a number or None.
-        attachments: whether it had attachments.
+        attachments: the pictures that are kept of a text cell, by name and type.
+        lost_attachments: whether it had others.
     """
 
     cell_type: str
@@ -55,7 +59,8 @@ class Given:
     claim: dict = field(default_factory=dict)
     outputs: list[NotebookNode] = field(default_factory=list)
     execution_count: int | None = None
-    attachments: bool = False
+    attachments: dict[str, dict[str, str]] = field(default_factory=dict)
+    lost_attachments: bool = False
 
 
 def read_cells(data: bytes) -> tuple[list[Given], list[str]]:
@@ -77,7 +82,7 @@ def read_cells(data: bytes) -> tuple[list[Given], list[str]]:
     cells = [cell for cell in raw if isinstance(cell, dict)]
     if len(cells) < len(raw):
         notes.append(f"Entries that are no cells were left out ({len(raw) - len(cells)}).")
-    budget = _OutputBudget()
+    budget = _Budget()
     given = [_clean(cell, number, budget) for number, cell in enumerate(cells, 1)]
     if sum(len(cell.source) for cell in given) > MAX_SOURCES:
         limit = MAX_SOURCES // 1_000_000
@@ -137,7 +142,7 @@ def _raw_cells(notebook: object) -> list:
     raise CourseError("not a notebook: JSON without cells; ask for the .ipynb file itself")
 
 
-def _clean(cell: dict, number: int, budget: _OutputBudget) -> Given:
+def _clean(cell: dict, number: int, budget: _Budget) -> Given:
     """Return a cell made anew from what is usable of this one.
 
     Raises:
@@ -160,8 +165,9 @@ def _clean(cell: dict, number: int, budget: _OutputBudget) -> Given:
     given = Given(kind, source, claim=_claim(cell.get("metadata")))
     if isinstance(name, str) and CELL_ID.fullmatch(name):
         given.id = name
-    given.attachments = bool(cell.get("attachments"))
-    if kind == "code":
+    if kind != "code":
+        budget.keep_pictures(cell.get("attachments"), given)
+    else:
         given.outputs = budget.keep(cell.get("outputs"))
         if type(count) is int and 0 < count < 1_000_000:
             given.execution_count = count
@@ -190,15 +196,15 @@ def _claim(metadata: object) -> dict:
     return plain | {"grade_id": text_of(claim["grade_id"])}
 
 
-class _OutputBudget:
-    """Keeps outputs until the notebook has used up its share.
+class _Budget:
+    """Keeps outputs and pictures until the notebook has used up its share.
 
     What is put in the place of large outputs counts nothing, so cleaning a cleaned
     notebook changes nothing.
     """
 
     def __init__(self) -> None:
-        self.left = MAX_OUTPUTS
+        self.left, self.left_for_pictures = MAX_OUTPUTS, MAX_PICTURES
         self.replaced = 0
 
     def keep(self, outputs: object) -> list[NotebookNode]:
@@ -215,6 +221,19 @@ class _OutputBudget:
                 break
         self.left -= size
         return kept
+
+    def keep_pictures(self, attachments: object, given: Given) -> None:
+        """Give a text cell those of its attachments that are pictures."""
+        for name, kinds in attachments.items() if isinstance(attachments, dict) else ():
+            kinds = kinds if isinstance(kinds, dict) else {}
+            kind = next((kind for kind in PICTURES if kind in kinds), "")
+            picture = text_of(kinds.get(kind))
+            fits = 0 < len(picture) <= self.left_for_pictures and PICTURE_NAME.fullmatch(name)
+            if fits and BASE64.fullmatch(picture):
+                given.attachments[name] = {kind: picture}
+                self.left_for_pictures -= len(picture)
+            else:
+                given.lost_attachments = True
 
 
 def _output(output: dict) -> NotebookNode | None:

@@ -15,7 +15,7 @@ from autograder.course import load_course
 from autograder.errors import CourseError
 from autograder.matching import match
 from autograder.runner import with_answers
-from autograder.untrusted import MAX_CELL, TOO_LARGE
+from autograder.untrusted import MAX_CELL, MAX_PICTURES, TOO_LARGE
 from tests.conftest import ROOT
 
 NAMES = load_course(ROOT).names
@@ -312,14 +312,35 @@ def test_the_outputs_of_a_notebook_have_one_budget():
     assert again.notebook == result.notebook
 
 
-def test_attachments_are_dropped_and_those_of_an_answer_noted():
+def test_pictures_pasted_into_an_answer_are_kept():
     notebook = submission()
-    attached = {"a.png": {"image/png": "AAAA"}}
-    notebook["cells"].append(text("![](attachment:a.png)", attachments=attached))
-    assert matched(notebook).notes == ()
-    cell(notebook, "hyper_parameters").update(source="See.", attachments=attached)
-    assert matched(notebook).notes == (
-        "Pictures pasted into a written answer are not kept; see the file: hyper_parameters.",
+    pasted = {"a.png": {"image/png": "AAAA"}, "b (1).jpg": {"image/jpeg": "BBBB"}}
+    cell(notebook, "hyper_parameters").update(source="![](attachment:a.png)", attachments=pasted)
+    result = matched(notebook)
+    assert cell(result.notebook, "hyper_parameters").attachments == pasted
+    assert result.notes == ()
+    assert match(dumps(result.notebook).encode(), released()).notebook == result.notebook
+    nbformat.validate(result.notebook)
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        {"a.svg": {"image/svg+xml": "<svg/>"}},
+        {"a.png": {"image/png": '"><script>'}},
+        {'a"><script>.png': {"image/png": "AAAA"}},
+        {"a.png": {"image/png": "A" * (MAX_PICTURES + 1)}},
+        {"a.png": ["image/png"]},
+    ],
+    ids=["vector", "no base64", "name", "large", "list"],
+)
+def test_what_is_pasted_and_no_small_picture_is_dropped_and_noted(pasted):
+    notebook = submission()
+    cell(notebook, "hyper_parameters").update(source="See.", attachments=pasted)
+    result = matched(notebook)
+    assert "attachments" not in cell(result.notebook, "hyper_parameters")
+    assert result.notes == (
+        "What is pasted into a written answer is not all kept; see the file: hyper_parameters.",
     )
 
 
