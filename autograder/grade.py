@@ -355,6 +355,7 @@ def _tell(
         mine = [row for row in rows if row.notebook == name]
         students = len({row.student for row in mine})
         if students <= LONG_TABLE:
+            console.print(f"{name}: points of the checks")
             console.print(score_table(master, mine, console.width))
         else:
             console.print(f"{name}: {students} submissions; their points are in report.html")
@@ -396,9 +397,7 @@ def score_table(master: Master, rows: list[Row], width: int) -> Table:
     # Non-breaking spaces: a number stays with its exercise.
     items = (f"{n}\u00a0{e}\u00a0({m:g})" for n, (e, m) in enumerate(shown.items(), 1))
     table = Table(
-        title=f"{master.name}: points of the checks",
         caption="  ".join(items),
-        title_justify="left",
         caption_justify="left",
     )
     table.add_column("student", no_wrap=True)

@@ -39,6 +39,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import matplotlib.pyplot as plt
 import nbformat
 import psutil
 from nbgrader.api import Gradebook
@@ -298,6 +299,16 @@ def report(
     console.print(f"ratio: {' '.join(ratios)} overhead {overhead:.2f} scores_equal {equal}")
 
 
+def draw_memory(samples: list[tuple[float, int]], count: int, path: Path) -> None:
+    """Draw what all processes of `course grade` held together over the run."""
+    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+    axes.plot([s / 60 for s, _ in samples], [held / 1e9 for _, held in samples], color="black")
+    axes.set(ylim=(0, None), xlabel="minutes", ylabel="memory of all processes (GB)")
+    axes.set_title(f"{count} submissions graded by course grade")
+    plt.rcParams["svg.hashsalt"] = "memory"  # the same file for the same figures
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
 GRADERS = {"nbgrader": by_nbgrader, "otter": by_otter, "course grade": by_course}
 
 
@@ -306,7 +317,7 @@ GRADERS = {"nbgrader": by_nbgrader, "otter": by_otter, "course grade": by_course
 @click.option("--notebooks", default="04", show_default=True, help="Numbers with commas, or all.")
 @click.option("--only", multiple=True, type=click.Choice(list(GRADERS)), help="Leave others out.")
 @click.option(
-    "--memory", type=click.Path(path_type=Path), help="Write course grade's memory by the second."
+    "--memory", type=click.Path(path_type=Path), help="Draw course grade's memory over time: x.svg."
 )
 def main(submissions: int, notebooks: str, only: tuple[str, ...], memory: Path | None) -> None:
     find_own_tools()
@@ -336,8 +347,7 @@ def main(submissions: int, notebooks: str, only: tuple[str, ...], memory: Path |
         warm = warm_seconds(course, built, root / "class")
     report(console, measured, count, warm)
     if memory:
-        lines = (f"{second:.0f},{held}" for second, held in measured["course grade"].memory)
-        memory.write_text("second,bytes\n" + "\n".join(lines) + "\n")
+        draw_memory(measured["course grade"].memory, count, memory)
 
 
 if __name__ == "__main__":
