@@ -77,6 +77,18 @@ def command(folder: Path, out: Path, *options: str) -> list[str]:
     return [*COURSE, "grade", str(folder), "--out", str(out), "--notebook", "01", *options]
 
 
+def start_alone(folder: Path, out: Path) -> subprocess.Popen:
+    """Start `course grade` with one worker in a session of its own, to be ended from here."""
+    return subprocess.Popen(
+        command(folder, out, "--workers", "1", "--no-feedback"),
+        cwd=ROOT,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def table(out: Path) -> list[dict]:
     with (out / "grades.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -120,18 +132,12 @@ def done(out: Path) -> set[Path]:
 
 def test_a_run_that_is_killed_goes_on_where_it_was(small_class, expected, tmp_path):
     out = tmp_path / "out"
-    run = subprocess.Popen(
-        command(small_class, out, "--workers", "1", "--no-feedback"),
-        cwd=ROOT,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    run = start_alone(small_class, out)
     try:
         wait_until(lambda: len(done(out)) >= 3, 240)
     finally:
-        os.kill(run.pid, signal.SIGKILL)
-        run.wait()
+        run.kill()
+        run.communicate()
     before = {path: path.stat().st_mtime_ns for path in done(out)}
     assert 3 <= len(before) < 12
     again = subprocess.run(
@@ -164,14 +170,7 @@ def processes_of(session: int) -> list[str]:
 
 def test_ctrl_c_stops_in_order_and_the_next_run_goes_on(course, small_class, expected, tmp_path):
     out = tmp_path / "out"
-    run = subprocess.Popen(
-        command(small_class, out, "--workers", "1", "--no-feedback"),
-        cwd=ROOT,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    run = start_alone(small_class, out)
     wait_until(lambda: done(out), 240)
     os.killpg(run.pid, signal.SIGINT)
     output, errors = run.communicate(timeout=120)
