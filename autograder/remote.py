@@ -135,6 +135,8 @@ class Session(StudentSide, Mapping):
             if not self.connection.poll(wait or seconds + GRACE_SECONDS):
                 raise EOFError
             answer = codec.loads(self.connection.recv_bytes(ANSWER_BYTES))
+            if not isinstance(answer, dict) or not answer.keys() & {"value", "error", "timeout"}:
+                raise ValueError("no agent of ours answers so")
         # What comes is data from a process that nobody trusts.
         except (EOFError, OSError, ValueError, RecursionError):
             self._end()
@@ -146,7 +148,7 @@ class Session(StudentSide, Mapping):
             raise TimeLimit
         if "error" in answer:
             raise _exception(answer)
-        return answer
+        return {"changed": {}, **answer}
 
     def execute(self, source: str, seconds: float) -> bool:
         """Run a cell of the notebook; tell whether it ended without an exception."""
@@ -238,11 +240,13 @@ class Session(StudentSide, Mapping):
 
 def _exception(answer: dict) -> Exception:
     kind = str(answer["error"])
-    stub = NotImplementedError(str(answer["message"]))
+    stub = NotImplementedError(str(answer.get("message", "")))
     if kind == "NotImplementedError" and is_stub(stub):
         return stub
-    error = kind if hasattr(builtins, kind) else "Exception"
-    return StudentRaised(Failure("error", str(answer["text"]), error))
+    named = getattr(builtins, kind, None)
+    known = isinstance(named, type) and issubclass(named, BaseException)
+    error = kind if known else "Exception"
+    return StudentRaised(Failure("error", str(answer.get("text", "")), error))
 
 
 class Remote:
