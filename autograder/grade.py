@@ -104,21 +104,23 @@ class Class:
         masters: dict[str, Master],
     ) -> None:
         self.course, self.book, self.ledger, self.masters = course, book, ledger, masters
-        self.releases: dict[str, NotebookNode] = {}
-        self.texts: dict[str, str] = {}
+        self.texts: dict[str, str] = {}  # of the releases
+        self.prepared: set[str] = set()
         self.checks = {name: engine.checks_digest(name) for name in masters}
         self.data = engine.data_digest(course.root / "data")
         self.entered = {name: book.students(name) for name in masters}
 
     def prepare(self, name: str) -> None:
-        """Put a notebook in place, when its first submission comes: the workers have begun then."""
-        if name not in self.releases:
-            self.releases[name] = self.book.prepare(self.masters[name])
-            self.texts[name] = dumps(self.releases[name])
+        """Put a notebook in place before its first result; the workers judge meanwhile."""
+        if name not in self.prepared:
+            self.book.prepare(self.masters[name])
+            self.prepared.add(name)
 
     def digest_of(self, submission: Submission, original: bytes) -> str:
         """Return a hash of all that a submission's grades depend on."""
         name = submission.notebook
+        if name not in self.texts:
+            self.texts[name] = dumps(self.book.release(self.masters[name]))
         due = self.course.assignment(name).due
         rest = f"{self.texts[name]}{due}{submission.submitted}{self.checks[name]}"
         return hash_of(original, rest, self.data)
@@ -127,7 +129,6 @@ class Class:
         """Yield what is to be judged, and a result for what cannot be, or is known."""
         for submission in submissions:
             student, name = submission.student, submission.notebook
-            self.prepare(name)
             original = None
             try:
                 original = submission.read()
@@ -136,7 +137,7 @@ class Class:
                 if known and student in self.entered[name]:
                     yield known
                     continue
-                matched = match(original, self.releases[name])
+                matched = match(original, self.book.release(self.masters[name]))
             except CourseError as error:
                 yield self.refuse(submission, error.message, original)
                 continue
@@ -151,6 +152,7 @@ class Class:
         result = Result(
             submission.student, name, digest="", problem=problem, notes=submission.notes
         )
+        self.prepare(name)
         self.ledger.forget(name, submission.student)
         if self.book.mark_broken(self.masters[name], result, original):
             note = "The grades of an earlier hand-in stay in the gradebook."
@@ -164,6 +166,7 @@ class Class:
             return self.refuse(submission, result.problem, job.original)
         submitted: datetime | None = job.submission.submitted
         master = self.masters[result.notebook]
+        self.prepare(master.name)
         self.book.store(master, result, job.notebook, submitted, job.original)
         self.ledger.store(result)
         return result

@@ -69,6 +69,7 @@ class Book:
 
     def __init__(self, course: Course, out: Path, url: str | None = None) -> None:
         self.course, self.out = course, out.resolve()
+        self._composed: dict[str, tuple[NotebookNode, NotebookNode]] = {}
         nbgrader_course.quieten()
         config = self.out / "nbgrader_config.py"
         before = (config.read_bytes(), config.stat().st_mode) if config.is_file() else None
@@ -99,20 +100,27 @@ class Book:
     def __exit__(self, *_) -> None:
         self._database.close()
 
-    def prepare(self, master: Master) -> NotebookNode:
+    def release(self, master: Master) -> NotebookNode:
+        """Return the student copy of a notebook."""
+        return self._compose(master)[1]
+
+    def _compose(self, master: Master) -> tuple[NotebookNode, NotebookNode]:
+        """Return source and release of a notebook; the last step takes a moment."""
+        if master.name not in self._composed:
+            source = source_notebook(self.course, master)
+            self._composed[master.name] = source, student_notebook(source)
+        return self._composed[master.name]
+
+    def prepare(self, master: Master) -> None:
         """Put a notebook's source and release, its checks and its due date in place.
 
         What is in place stays untouched, also a due date set in formgrader if course.toml
         names none. Two runs that do this at once wait for one another.
 
-        Returns:
-            the release.
-
         Raises:
             CourseError: checks came or went since submissions were graded here.
         """
-        source = source_notebook(self.course, master)
-        release = student_notebook(source)
+        source, release = self._compose(master)
         with exclusive(self.out / ".preparing"):
             if not self._is_prepared(master.name, source, release):
                 self.refuse_other_cells(master)
@@ -121,7 +129,6 @@ class Book:
                 replace_file(folder / f"{master.name}.ipynb", dumps(source))
                 nbgrader_course.generate_release(self.course, master.name, self.out)
         self._set_due_date(master.name)
-        return release
 
     def store(
         self,
