@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -118,12 +119,15 @@ def small_course(root: Path) -> Iterator[Path]:
     shutil.copy(root / "mini_checks" / "mini.py", root / "autograder" / "checks")
     for name in ("pyproject.toml", "environment.yml"):
         shutil.copy(ROOT / name, root)
+    # Workers of other tests were forked from a process that knows the real course's checks.
+    forkserver._forkserver._stop()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(root))
         patch.setattr(checks, "__path__", [str(root / "mini_checks")])
         patch.delitem(sys.modules, "autograder.checks.mini", raising=False)
         patch.chdir(root)
         yield root
+    forkserver._forkserver._stop()
     sys.modules.pop("autograder.checks.mini", None)
 
 
