@@ -1,6 +1,7 @@
 """A class is graded with the points of the corpus, on workers that die and runs that are killed."""
 
 import csv
+import functools
 import os
 import shutil
 import signal
@@ -86,6 +87,8 @@ def start_alone(folder: Path, out: Path) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell lets what it starts in the background ignore Ctrl-C; so would our child.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
