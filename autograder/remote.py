@@ -148,7 +148,7 @@ class Session(StudentSide, Mapping):
             raise TimeLimit
         if "error" in answer:
             raise _exception(answer)
-        return {"changed": {}, **answer}
+        return answer
 
     def execute(self, source: str, seconds: float) -> bool:
         """Run a cell of the notebook; tell whether it ended without an exception."""
@@ -204,7 +204,7 @@ class Session(StudentSide, Mapping):
             arguments=[self.encode(value, tensors) for value in arguments],
             keywords={name: self.encode(value, tensors) for name, value in keywords.items()},
         )
-        for number, packed in answer["changed"].items():
+        for number, packed in answer.get("changed", {}).items():
             tensors[int(number)].data = codec.unpack_tensor(packed)
         return self.decode(answer["value"])
 
