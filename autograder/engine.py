@@ -150,6 +150,8 @@ def workers_here(count: int) -> Iterator[Client]:
         "distributed.worker.memory.pause": False,
         # Without a server to fork from, a worker starts the submission's process itself.
         "distributed.worker.daemon": fork_server.SUPPORTED,
+        # Dask remembers its last messages, and each of ours holds a notebook.
+        "distributed.admin.low-level-log-length": 10,
         # No pages for browsers: nobody is told where they are.
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
@@ -206,8 +208,9 @@ def judge_all(client: Client, tasks: Iterator[Task]) -> Iterator[tuple[Task, Res
     running = as_completed()
 
     def submit(task: Task) -> None:
-        name = f"{task.notebook}-{task.student}-{task.digest}"
-        future = client.submit(judge_task, task, key=name, pure=False)
+        # To Dask these are tasks of one kind; of each kind it would keep statistics.
+        key = ("judge", f"{task.notebook}-{task.student}-{task.digest}")
+        future = client.submit(judge_task, task, key=key, pure=False)
         waiting[future.key] = task
         running.add(future)
 
