@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from distributed import Client
 from nbgrader.api import Gradebook
@@ -256,3 +258,17 @@ def test_the_digest_of_checks_follows_their_file(mini):
     file = mini / "mini_checks" / "mini.py"
     file.write_text(file.read_text() + "\n\n# an afterthought\n")
     assert engine.checks_digest("01_mini") != before
+
+
+def test_notebooks_that_are_judged_do_not_stay_in_memory(course):
+    """A class of thousands must not need more memory than one of ten; Dask logs its messages."""
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": "x" * 300_000}]
+    digest, text = engine.checks_digest(NAME), json.dumps({"cells": cells})
+    tasks = (engine.Task(f"student{n}", NAME, "digest", digest, text) for n in range(100))
+    held = []
+    with fork_server.warm_graders(course.root / "data"), engine.workers_here(2) as client:
+        for _, result in engine.judge_all(client, tasks):
+            assert not result.problem
+            held.append(psutil.Process().memory_info().rss)
+    # Since then 24 MB of text went to and fro.
+    assert held[-1] - held[19] < 15e6
