@@ -36,6 +36,8 @@ from autograder.runner import run_submission
 PASSED_ON = (fork_server.ADDRESS, "OMP_NUM_THREADS")
 PACKAGE = Path(__file__).resolve().parent
 CONNECT_SECONDS = 30
+# Both ends of a Dask connection remember their last messages, and each of ours holds a notebook.
+FEW_MESSAGES = {"distributed.admin.low-level-log-length": 10}
 TASKS_A_WORKER = 3  # that wait, so that none idles while its next one is prepared
 JUDGING = ("agent", "codec", "judge", "preload", "remote", "runner", "spies", "checks/common")
 
@@ -150,8 +152,7 @@ def workers_here(count: int) -> Iterator[Client]:
         "distributed.worker.memory.pause": False,
         # Without a server to fork from, a worker starts the submission's process itself.
         "distributed.worker.daemon": fork_server.SUPPORTED,
-        # Dask remembers its last messages, and each of ours holds a notebook.
-        "distributed.admin.low-level-log-length": 10,
+        **FEW_MESSAGES,
         # No pages for browsers: nobody is told where they are.
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
@@ -182,7 +183,8 @@ def workers_at(address: str) -> Iterator[Client]:
         CourseError: there is no scheduler, or it has no workers.
     """
     try:
-        client = Client(address, timeout=CONNECT_SECONDS)
+        with dask.config.set(FEW_MESSAGES):
+            client = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise CourseError(f"no Dask scheduler answers at {address}: {error}") from None
     with client:
