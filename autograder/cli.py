@@ -50,6 +50,8 @@ def main() -> None:
     \b
     A working day:
       course build              notebooks/, build/nbgrader, build/otter, build/solutions
+      course publish FOLDER     the repository that students clone
+      course check FILE         the public checks of one notebook file
       course prove              right answers pass, wrong answers fail as documented
       course grade FOLDER       grade a class into nbgrader's gradebook
       course demo               all of it, on a made-up class
@@ -116,6 +118,31 @@ def publish(dest: Path, up_to: str | None, force: bool) -> None:
             click.echo(f"  {word} {path}")
     click.echo(f"{dest}: {changes.unchanged} files unchanged.")
     click.echo("build/nbgrader/release is up to date.")
+
+
+@main.command()
+@click.argument(
+    "file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--notebook", metavar="NOTEBOOK", help="Which it is, if the file does not tell.")
+def check(file: Path, notebook: str | None) -> None:
+    """Run the public checks of a notebook file; exit 1 if one fails.
+
+    FILE is an .ipynb as a student has it. It is matched to the released notebook, so another name,
+    added cells and lost metadata do no harm, and runs in a process of its own. A failed check
+    says what was called, what came back, what was expected, and a hint. Hidden checks do not run.
+    """
+    from autograder.fork_server import warm_agents
+
+    course = open_course()
+    name = course.assignment(notebook).name if notebook else None
+    with warm_agents(course.root / "data"):
+        from autograder import check_command
+
+        checked = check_command.check_file(course, file, name)
+    for line in check_command.lines(checked):
+        click.echo(line)
+    sys.exit(0 if checked.good else 1)
 
 
 def _step(status, line: str) -> None:
