@@ -131,10 +131,11 @@ def keep(shown, name: str) -> Path:
 
 def keep_whole(page: Page, name: str) -> Path:
     """Keep one tall picture of a whole notebook."""
-    height = page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollHeight")
+    cells = page.locator(".jp-WindowedPanel-outer:visible")
     size = page.viewport_size
-    page.set_viewport_size({**size, "height": height + 200})
-    page.wait_for_timeout(500)  # JupyterLab lays its panels out anew
+    page.set_viewport_size({**size, "height": cells.evaluate("it => it.scrollHeight") + 200})
+    page.wait_for_timeout(1000)  # JupyterLab lays its panels out anew
+    cells.evaluate("it => { it.scrollTop = 0 }")
     try:
         return keep(page.locator(".jp-NotebookPanel:visible"), name)
     finally:
