@@ -64,17 +64,28 @@ def shell() -> Shell:
     return Shell.instance(config=config)
 
 
+def describe_cell_error(error: BaseException) -> str:
+    """Say what a cell raised, and where."""
+    if isinstance(error, SyntaxError) and error.text:
+        return (
+            f"  it raised   SyntaxError: {error.msg}\n  line {error.lineno}:  {error.text.strip()}"
+        )
+    return describe_error(error, __file__)
+
+
 class Agent:
     """Holds the student's namespace and the objects that the trusted side has handles of."""
 
     def __init__(self) -> None:
         self.shell = shell()
         self.objects: list[object] = []
+        self.problem = ""  # what the last cell that failed has raised
 
     def answer(self, request: dict) -> dict:
         """Carry out one request; an exception becomes an answer, too."""
         actions: dict[str, Callable[[dict], object]] = {
             "execute": self.execute,
+            "problem": lambda request: self.problem,
             "begin": self.begin,
             "names": self.names,
             "inside": lambda request: pkgutil.resolve_name(request["path"]),
@@ -111,6 +122,8 @@ class Agent:
         result = self.shell.run_cell(request["source"], store_history=False)
         if isinstance(result.error_in_exec, TimeLimit):
             raise result.error_in_exec
+        if error := result.error_before_exec or result.error_in_exec:
+            self.problem = describe_cell_error(error)
         return result.success
 
     def begin(self, request: dict) -> dict:

@@ -85,26 +85,53 @@ def build(course: Course, names: list[str], say: Callable[[str], None]) -> None:
         name = each.master.name
         stamps.store(f"{name} otter", otter_stamp(course, each))
         stamps.store(f"{name} solution", solution_stamp(course, each))
-        release = nbgrader_course.release(nbgrader_course.folder(course), name)
-        if stamps.differ(f"{name} release", hash_of(dumps(each.source)), release):
-            say(f"{name}: nbgrader generate_assignment")
-            nbgrader_course.generate_release(course, name)
-            stamps.store(f"{name} release", hash_of(dumps(each.source)))
+        _release(course, each, stamps, say)
         say(f"{name}: {len(each.master.exercises)} exercises, {len(each.master.checks)} checks")
 
 
-def stale(course: Course) -> list[str]:
-    """Return what in notebooks/ is not what the masters give, a line each.
+def update_releases(course: Course, built: list[Built], say: Callable[[str], None]) -> None:
+    """Bring nbgrader's sources and releases of some notebooks up to date, and nothing else.
 
     Raises:
-        CourseError: a master is wrong, or a student file leaks.
+        CourseError: nbgrader refused.
+    """
+    course.build.mkdir(exist_ok=True)
+    stamps = Stamps(course.build / "stamps.json")
+    nbgrader_course.write_config(course)
+    for each in built:
+        with tempfile.TemporaryDirectory(dir=course.build, prefix="building-") as folder:
+            source = _write_source(course, each, Path(folder))
+            _swap(source, nbgrader_course.folder(course) / "source" / source.name)
+        _release(course, each, stamps, say)
+
+
+def _release(course: Course, built: Built, stamps: Stamps, say: Callable[[str], None]) -> None:
+    """Let nbgrader make the release of a notebook whose source has changed.
+
+    Raises:
+        CourseError: nbgrader refused.
+    """
+    name = built.master.name
+    release = nbgrader_course.release(nbgrader_course.folder(course), name)
+    stamp = hash_of(dumps(built.source), course.helper.read_bytes())
+    if stamps.differ(f"{name} release", stamp, release):
+        say(f"{name}: nbgrader generate_assignment")
+        nbgrader_course.generate_release(course, name)
+        stamps.store(f"{name} release", stamp)
+
+
+def stale(course: Course, built: list[Built]) -> list[str]:
+    """Return what in notebooks/ is not what the masters give, a line each.
+
+    Args:
+        course: the course.
+        built: all its notebooks.
+
+    Raises:
+        CourseError: a student file leaks.
     """
     wanted: dict[str, str] = {"course_helper.py": course.helper.read_text(encoding="utf-8")}
-    masters = []
-    for name in course.names:
-        built = compose(course, name)
-        masters.append(built.master)
-        wanted[f"{name}.ipynb"] = dumps(built.student)
+    wanted |= {f"{each.master.name}.ipynb": dumps(each.student) for each in built}
     lines = []
     for name, text in wanted.items():
         path = course.notebooks / name
@@ -117,7 +144,7 @@ def stale(course: Course) -> list[str]:
         wanted
     )
     lines += [f"notebooks/{name} has no source" for name in sorted(extra)]
-    leaks.scan(course.notebooks, masters)
+    leaks.scan(course.notebooks, [each.master for each in built])
     return lines
 
 
@@ -223,14 +250,20 @@ def execute_solution(course: Course, built: Built, folder: Path) -> None:
 
 
 def _write_notebooks(course: Course, built: Built, new: Path) -> None:
-    name = built.master.name
     students = new / "notebooks"
-    source = new / "nbgrader" / "source" / name
-    for folder in (students, source):
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(course.helper, folder)
-    (students / f"{name}.ipynb").write_text(dumps(built.student), encoding="utf-8")
-    (source / f"{name}.ipynb").write_text(dumps(built.source), encoding="utf-8")
+    students.mkdir(exist_ok=True)
+    shutil.copy(course.helper, students)
+    (students / f"{built.master.name}.ipynb").write_text(dumps(built.student), encoding="utf-8")
+    _write_source(course, built, new / "nbgrader" / "source")
+
+
+def _write_source(course: Course, built: Built, folder: Path) -> Path:
+    """Write what nbgrader makes a release from into a folder; return its folder there."""
+    source = folder / built.master.name
+    source.mkdir(parents=True)
+    shutil.copy(course.helper, source)
+    (source / f"{built.master.name}.ipynb").write_text(dumps(built.source), encoding="utf-8")
+    return source
 
 
 def _archive(course: Course, name: str) -> Path:

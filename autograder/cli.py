@@ -50,6 +50,8 @@ def main() -> None:
     \b
     A working day:
       course build              notebooks/, build/nbgrader, build/otter, build/solutions
+      course publish FOLDER     the repository that students clone
+      course check FILE         the public checks of one notebook file
       course prove              right answers pass, wrong answers fail as documented
       course grade FOLDER       grade a class into nbgrader's gradebook
       course demo               all of it, on a made-up class
@@ -74,7 +76,7 @@ def build(notebooks: tuple[str, ...], check: bool) -> None:
     if check:
         if notebooks:
             raise CourseError("--check looks at the whole of notebooks/; give no NOTEBOOK")
-        lines = builder.stale(course)
+        lines = builder.stale(course, [builder.compose(course, name) for name in course.names])
         for line in lines:
             click.echo(line)
         if lines:
@@ -84,6 +86,63 @@ def build(notebooks: tuple[str, ...], check: bool) -> None:
         return
     with console.status("building") as status:
         builder.build(course, chosen(course, notebooks), lambda line: _step(status, line))
+
+
+@main.command()
+@click.argument("dest", type=click.Path(path_type=Path))
+@click.option("--up-to", metavar="NOTEBOOK", help="Leave out the notebooks after this one.")
+@click.option("--force", is_flag=True, help="Overwrite files in DEST that were written by hand.")
+def publish(dest: Path, up_to: str | None, force: bool) -> None:
+    """Write the student repository into DEST, and nbgrader's release directory.
+
+    DEST is the folder that you push to where students clone it: notebooks, helper module, data,
+    environment.yml, licences, and a README with due dates and how to start. Only what has changed
+    is written; what is no longer published is removed; other files there stay. Nothing is written
+    if notebooks/ is stale or a file shows a solution or a hidden check.
+
+    Later notebooks show how exercises of earlier ones are solved: with --up-to students get them
+    in time.
+    """
+    from autograder import publish as publisher
+
+    course = open_course()
+    names = course.names
+    if up_to:
+        names = names[: names.index(course.assignment(up_to).name) + 1]
+    with console.status("publishing") as status:
+        changes = publisher.publish(
+            course, dest, names, lambda line: _step(status, line), force=force
+        )
+    for word, paths in (("wrote", changes.written), ("removed", changes.removed)):
+        for path in paths:
+            click.echo(f"  {word} {path}")
+    click.echo(f"{dest}: {changes.unchanged} files unchanged.")
+    click.echo("build/nbgrader/release is up to date.")
+
+
+@main.command()
+@click.argument(
+    "file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--notebook", metavar="NOTEBOOK", help="Which it is, if the file does not tell.")
+def check(file: Path, notebook: str | None) -> None:
+    """Run the public checks of a notebook file; exit 1 if one fails.
+
+    FILE is an .ipynb as a student has it. It is matched to the released notebook, so another name,
+    added cells and lost metadata do no harm, and runs in a process of its own. A failed check
+    says what was called, what came back, what was expected, and a hint. Hidden checks do not run.
+    """
+    from autograder.fork_server import warm_agents
+
+    course = open_course()
+    name = course.assignment(notebook).name if notebook else None
+    with warm_agents(course.root / "data"):
+        from autograder import check_command
+
+        checked = check_command.check_file(course, file, name)
+    for line in check_command.lines(checked):
+        click.echo(line)
+    sys.exit(0 if checked.good else 1)
 
 
 def _step(status, line: str) -> None:

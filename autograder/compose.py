@@ -35,6 +35,7 @@ from autograder.master import (
 )
 
 ANSWER_HERE = "*Write your answer here.*"
+COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 NEEDS_GRADEBOOK = (IncludeHeaderFooter, InstantiateTests, SaveCells)
 LANGUAGE_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -214,13 +215,15 @@ def _nbgrader(key: str, *, solution: bool = False, points: float | None = None) 
 def _due_cell(course: Course, assignment: Assignment, master: Master) -> NotebookNode:
     lines = [f"*{course.title}, {course.term}.*"]
     if assignment.due:
-        lines.append(f"Due {assignment.due:%A, %d %B %Y, %H:%M} {assignment.due.tzname()}.")
+        lines.append(f"Due {assignment.due_text}.")
     written = sum(master.written.values())
     lines.append(
         f"{master.points + written:g} points: {master.points:g} by checks"
         + (f", {written:g} for written answers." if written else ".")
     )
-    return new_markdown_cell("  \n".join(lines))
+    address = course.colab(assignment.name)
+    badge = f"[![Open in Colab]({COLAB_BADGE})]({address})\n\n" if address else ""
+    return new_markdown_cell(badge + "  \n".join(lines))
 
 
 def _setup_cell(course: Course) -> NotebookNode:

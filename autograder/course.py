@@ -10,6 +10,8 @@ from pathlib import Path
 
 from autograder.errors import CourseError
 
+GITHUB = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?")
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -17,6 +19,11 @@ class Assignment:
 
     name: str
     due: datetime.datetime | None
+
+    @property
+    def due_text(self) -> str:
+        """When it is due, for people; "" if it never is."""
+        return f"{self.due:%A, %d %B %Y, %H:%M} {self.due.tzname()}" if self.due else ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,17 @@ class Course:
     @property
     def names(self) -> list[str]:
         return [assignment.name for assignment in self.assignments]
+
+    def colab(self, name: str) -> str:
+        """Return the address that opens a notebook in Colab; "" if it cannot.
+
+        Colab opens what is public on GitHub; there the branch must be called main.
+        """
+        found = GITHUB.fullmatch(self.repository)
+        if not found:
+            return ""
+        place = f"{found[1]}/blob/main/notebooks/{name}.ipynb"
+        return f"https://colab.research.google.com/github/{place}"
 
     def assignment(self, name: str) -> Assignment:
         """Return an assignment; ``01_pytorch_basics``, ``01`` and ``pytorch_basics`` all name it.

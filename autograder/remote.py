@@ -156,6 +156,11 @@ class Session(StudentSide, Mapping):
         self.deadline = math.inf
         return self.decode(self.request("execute", source=source, seconds=seconds)["value"])
 
+    def problem(self) -> str:
+        """Return what the last cell that failed has raised, and in which lines."""
+        text = self.decode(self.request("problem")["value"])
+        return text if isinstance(text, str) else ""
+
     def begin_check(self, names: Iterable[str], seconds: float = math.inf) -> None:
         """Drop the handles of the last check, seed the student's process, and set a limit.
 

@@ -46,11 +46,13 @@ class Run:
         verdicts: by the id of the check.
         used: what the student's process has used.
         notes: what an instructor should know, a sentence each.
+        raised: what cells of the notebook have raised, by the number of the cell, from 1.
     """
 
     verdicts: dict[str, Verdict]
     used: Used
     notes: tuple[str, ...]
+    raised: dict[int, str]
 
 
 def run_submission(notebook: NotebookNode, checks: Mapping[str, Check]) -> Run:
@@ -65,6 +67,7 @@ def run_submission(notebook: NotebookNode, checks: Mapping[str, Check]) -> Run:
     """
     verdicts: dict[str, Verdict] = {}
     notes: list[str] = []
+    raised: dict[int, str] = {}
     with Session() as session:
         for number, cell in enumerate(notebook.cells, 1):
             key = grade_id(cell)
@@ -72,7 +75,7 @@ def run_submission(notebook: NotebookNode, checks: Mapping[str, Check]) -> Run:
             if key in checks:
                 verdicts[key] = _judge_remotely(session, checks[key])
             elif is_run(cell):
-                notes += _execute(session, cell.source, number)
+                notes += _execute(session, cell.source, number, raised)
             if session.gone and not gone:
                 notes.append(f"Its process ended at cell {number}; the checks after that fail.")
         for key, check in checks.items():
@@ -80,13 +83,14 @@ def run_submission(notebook: NotebookNode, checks: Mapping[str, Check]) -> Run:
                 verdicts[key] = _judge_remotely(session, check)
     if session.used.killed:
         notes.append(f"It was ended because it used too much {session.used.killed}.")
-    return Run(verdicts, session.used, tuple(notes))
+    return Run(verdicts, session.used, tuple(notes), raised)
 
 
-def _execute(session: Session, source: str, number: int) -> list[str]:
-    """Run a cell; return what to tell of it. The checks that need the cell say what happened."""
+def _execute(session: Session, source: str, number: int, raised: dict[int, str]) -> list[str]:
+    """Run a cell; return what to tell of it. The checks that need the cell say what is missing."""
     try:
-        session.execute(source, CELL_SECONDS)
+        if not session.execute(source, CELL_SECONDS):
+            raised[number] = session.problem()
     except TimeLimit:
         return [f"Cell {number} did not finish in {CELL_SECONDS:g} s."]
     except (StudentGone, StudentRaised):

@@ -24,7 +24,7 @@ def snapshot(root):
 
 def test_help_teaches():
     text = course("--help").output
-    for command in ("build", "prove", "grade", "demo"):
+    for command in ("build", "check", "demo", "grade", "prove", "publish"):
         assert re.search(rf"^  {command} ", text, re.MULTILINE)
         assert "Usage: main" in course(command, "--help").output or "Usage:" in text
     assert "solutions/NN_topic.py" in text

@@ -1,13 +1,20 @@
 """The set-up cell fetches the course files in Colab and does nothing elsewhere."""
 
+import json
+import os
 import subprocess
 import sys
 import types
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from autograder.build import compose
+from autograder.compose import dumps
 from autograder.course import load_course
+from autograder.publish import Repository, student_files
+from autograder.runner import with_answers
 
 
 @pytest.fixture
@@ -59,3 +66,63 @@ def test_elsewhere_it_does_nothing(published, tmp_path, monkeypatch):
     run_cell(setup_cell(published), place, monkeypatch)
     assert list(place.iterdir()) == []
     assert place.samefile(".")
+
+
+COLAB = """\
+import subprocess, sys, types
+sys.modules["google.colab"] = types.ModuleType("google.colab")
+COMMANDS = []
+real = subprocess.run
+def run(command, **options):
+    COMMANDS.append(command[:2])
+    return real(command, **options)
+subprocess.run = run
+"""
+
+
+@pytest.mark.slow
+def test_a_notebook_as_colab_has_it_runs_in_colab(mini, tmp_path):
+    """The notebook file alone, without its metadata, beside a clone of what was published.
+
+    Colab's own packages stay as they are: the only command that runs is the clone.
+    """
+    repository = tmp_path / "students"
+    toml = mini / "course.toml"
+    toml.write_text(toml.read_text().replace("https://example.org/course.git", str(repository)))
+    course = load_course(mini)
+    built = compose(course, "01_mini")
+    course.notebooks.joinpath("01_mini.ipynb").write_text(dumps(built.student))
+    course.notebooks.joinpath("course_helper.py").write_bytes(course.helper.read_bytes())
+    Repository(repository).update(student_files(course, [built]))
+    identity = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "course"]):
+        subprocess.run(["git", *identity, *command], cwd=repository, check=True)
+
+    answered = with_answers(built.student, {"double": "def double(x):\n    return x + x"})
+    plain = json.loads(dumps(answered))
+    plain["metadata"] = {"colab": {"provenance": []}, "accelerator": "GPU"}
+    for number, cell in enumerate(plain["cells"]):
+        cell["metadata"] = {"id": f"colab{number}"}
+    notebook = nbformat.reads(json.dumps(plain), as_version=4)
+    notebook.cells.append(
+        nbformat.v4.new_code_cell("import course_helper\nprint(COMMANDS, course_helper.__file__)")
+    )
+    content = tmp_path / "content"
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    for folder in (content, startup):
+        folder.mkdir(parents=True)
+    (startup / "00_colab.py").write_text(COLAB)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(content)}},
+    )
+    client.execute(env=environment | {"IPYTHONDIR": str(tmp_path / "ipython")})
+    printed = "".join(
+        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
+    )
+    assert "✓ double: doubles two (1 of 1 point)" in printed
+    helper = content / "course" / "notebooks" / "course_helper.py"
+    assert f"[['git', 'clone']] {helper}" in printed
