@@ -171,8 +171,9 @@ def public_cell_text(check: Check) -> str:
     """Return the cell that shows and runs a public check."""
     names = sorted(set(HELPER_NAMES.findall(check.source)))
     note = '# inside("a.b") is the library\'s a.b, wherever your code runs.\n'
+    points = _points(check.points)
     return (
-        f"# Public check of {check.exercise} ({_points(check)}). Run it; it cannot be edited.\n"
+        f"# Public check of {check.exercise} ({points}). Run it; it cannot be edited.\n"
         f"{note if 'inside' in names else ''}"
         f"from course_helper import {', '.join(names)}\n\n\n{check.source.strip()}"
     )
@@ -185,7 +186,7 @@ def hidden_cell_text(notebook: str, key: str, check: Check, number: str) -> str:
     shows the region.
     """
     return (
-        f"# Hidden check {number} of {check.exercise} ({_points(check)}). "
+        f"# Hidden check {number} of {check.exercise} ({_points(check.points)}). "
         "It runs when your notebook is graded.\n"
         "### BEGIN HIDDEN TESTS\n"
         "from autograder.stock import judge_here\n\n"
@@ -194,8 +195,8 @@ def hidden_cell_text(notebook: str, key: str, check: Check, number: str) -> str:
     )
 
 
-def _points(check: Check) -> str:
-    return f"{check.points:g} point{'' if check.points == 1 else 's'}"
+def _points(number: float) -> str:
+    return f"{number:g} point{'' if number == 1 else 's'}"
 
 
 def _nbgrader(key: str, *, solution: bool = False, points: float | None = None) -> dict:
@@ -216,10 +217,12 @@ def _due_cell(course: Course, assignment: Assignment, master: Master) -> Noteboo
     if assignment.due:
         lines.append(f"Due {assignment.due:%A, %d %B %Y, %H:%M} {assignment.due.tzname()}.")
     written = sum(master.written.values())
-    lines.append(
-        f"{master.points + written:g} points: {master.points:g} by checks"
-        + (f", {written:g} for written answers." if written else ".")
-    )
+    parts = f"{master.points:g} by checks" + (f", {written:g} for written answers" * bool(written))
+    total = f"{master.points + written:g}"
+    if assignment.points:
+        lines.append(f"Worth {_points(assignment.points)}. It is graded out of {total}: {parts}.")
+    else:
+        lines.append(f"{total} points: {parts}.")
     return new_markdown_cell("  \n".join(lines))
 
 

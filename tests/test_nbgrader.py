@@ -58,6 +58,9 @@ def grade_mini(mini):
         place = mini / "class" / name
         place.mkdir(parents=True)
         (place / "01_mini.ipynb").write_text(dumps(with_answers(student, answer)))
+    toml = (mini / "course.toml").read_text()
+    (mini / "course.toml").write_text(f"{toml}points = 50\n")
+    course = load_course(mini)
     for name in ("absent", "garbled"):
         (mini / "class" / name).mkdir()
     (mini / "class" / "garbled" / "01_mini.ipynb").write_text('{"cells": [')
@@ -92,6 +95,14 @@ def test_grades_csv_feedback_and_broken_submissions(graded_mini):
     assert "not a notebook" in messages["garbled", hidden]
     assert "garbled could not be graded: not a notebook" in shown
     assert "absent could not be graded: there is no 01_mini.ipynb" in shown
+
+
+def test_canvas_csv_has_what_the_notebook_is_worth_in_course_toml(graded_mini):
+    _, mini, _, _ = graded_mini
+    with (mini / "out" / "canvas.csv").open(newline="", encoding="utf-8") as file:
+        scores = {line[0].strip(): line[-1] for line in csv.reader(file)}
+    assert scores["Points Possible"] == "50"
+    assert (scores["right"], scores["wrong"]) == ("30", "10")  # 3 and 1 of 5
 
 
 def test_feedback_shows_hints_but_no_hidden_source_input_or_value(graded_mini):
