@@ -36,6 +36,8 @@ c.GenerateAssignment.preprocessors = student_preprocessors()
 c.Execute.timeout = {seconds}
 c.Execute.extra_arguments = ["--IPKernelApp.log_level=CRITICAL"]
 c.OverwriteCells.add_missing_cells = True
+# Rubrics above the written answers in formgrader, and only there.
+c.HTMLExporter.preprocessors = ["autograder.rubric_in_view.RubricInView"]
 
 local = Path(__file__).with_name("nbgrader_config_local.py")
 if local.is_file():
