@@ -28,17 +28,20 @@ from autograder.released import grade_id
 # Only the handler of formgrader's page gives these to an exporter.
 OF_FORMGRADER = {"submission_id", "assignment_id", "notebook_id"}
 # nbgrader's pages carry the styles of Bootstrap 3. Text after an empty line is Markdown again.
+# The model answer is folded: with a long one the rubric is out of sight beside the points.
 PANEL = """\
 <div class="panel panel-info course-rubric">
-<div class="panel-heading">Rubric and model answer. Students do not see this.</div>
+<div class="panel-heading">Rubric. Students do not see it.</div>
 <div class="panel-body">
 
 {rubric}
 
-<hr>
+<details>
+<summary>Model answer</summary>
 
-**Model answer.** {answer}
+{answer}
 
+</details>
 </div>
 </div>
 """
