@@ -28,7 +28,8 @@ from autograder.released import grade_id
 # Only the handler of formgrader's page gives these to an exporter.
 OF_FORMGRADER = {"submission_id", "assignment_id", "notebook_id"}
 # nbgrader's pages carry the styles of Bootstrap 3. Text after an empty line is Markdown again.
-# The model answer is folded: with a long one the rubric is out of sight beside the points.
+# The model answer is folded: with a long one the rubric is out of sight beside the points. Its
+# triangle, which Bootstrap hides, shows that it can be unfolded.
 PANEL = """\
 <div class="panel panel-info course-rubric">
 <div class="panel-heading">Rubric. Students do not see it.</div>
@@ -37,7 +38,7 @@ PANEL = """\
 {rubric}
 
 <details>
-<summary>Model answer</summary>
+<summary style="display: list-item; cursor: pointer">Model answer</summary>
 
 {answer}
 
