@@ -2,9 +2,11 @@
 
 import csv
 import re
+import shutil
 
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.utils import notebook_hash
 from rich.console import Console
 
 from autograder import nbgrader_course
@@ -115,6 +117,24 @@ def test_feedback_shows_hints_but_no_hidden_source_input_or_value(graded_mini):
             assert secret not in text
         assert ("Does the answer depend on x at all?" in text) == (student != "right")
     assert "double raised ValueError." in text
+
+
+def test_feedback_of_collected_submissions_is_released_by_nbgraders_exchange(graded_mini, tmp_path):
+    course, mini, *_ = graded_mini
+    place, exchange = tmp_path / "course", tmp_path / "exchange"
+    folder = place / "submitted" / "ada" / "01_mini"
+    folder.mkdir(parents=True)
+    exchange.mkdir()
+    shutil.copy(mini / "class" / "wrong" / "01_mini.ipynb", folder)
+    (folder / "timestamp.txt").write_text("2030-01-30 12:00:00.000000 UTC")
+    (folder / "submission_secret.txt").write_text("a secret of ada's")
+    (place / "nbgrader_config_local.py").write_text(f"c.Exchange.root = {str(exchange)!r}\n")
+    grade(course, ["01_mini"], place / "submitted", place, Console(quiet=True), Settings(workers=1))
+    result = nbgrader_course.open_api(place).release_feedback("01_mini")
+    assert result["success"], result["error"]
+    (page,) = exchange.rglob("*.html")
+    assert page.stem == notebook_hash(secret="a secret of ada's", notebook_id="01_mini")
+    assert "Does the answer depend on x at all?" in page.read_text(encoding="utf-8")
 
 
 def test_grading_again_grades_only_what_changed_and_keeps_hand_given_points(graded_mini):
