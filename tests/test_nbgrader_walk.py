@@ -256,7 +256,7 @@ def test_points_and_comment_from_formgrader_are_in_the_gradebook(hand_graded):
 
 @pytest.fixture(scope="module")
 def given_back(hand_graded) -> dict[str, str]:
-    """The feedback that the students fetched from the exchange: text by student."""
+    """The feedback that the students fetched from the exchange: text by student, a line each."""
     hand_graded.nbgrader("generate_feedback", NAME)
     hand_graded.nbgrader("release_feedback", NAME)
     pages = {}
@@ -265,7 +265,7 @@ def given_back(hand_graded) -> dict[str, str]:
         hand_graded.nbgrader("fetch_feedback", NAME, "--student", student, cwd=folder)
         (path,) = (folder / NAME / "feedback").rglob("*.html")
         page = re.sub(r"(?s)<(style|script).*?</\1>", "", path.read_text(encoding="utf-8"))
-        pages[student] = re.sub(r"<[^>]+>", "", page)
+        pages[student] = " ".join(re.sub(r"<[^>]+>", "", page).split())
     return pages
 
 
