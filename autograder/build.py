@@ -153,9 +153,8 @@ def otter_stamp(course: Course, built: Built) -> str:
     files = [course.root / name for name in otter_tests.carried(built.master)]
     files += [course.root / "environment.yml", *sorted((course.root / "data").glob("*"))]
     texts = [path.read_bytes() for path in files if path.is_file()]
-    return hash_of(
-        *texts, *(otter_tests.test_file(built.master, e) for e in built.master.exercises)
-    )
+    tests = [otter_tests.test_file(built.master, e) for e in built.master.exercises]
+    return hash_of(*texts, *tests, otter_tests.config_text(built.master))
 
 
 def solution_stamp(course: Course, built: Built) -> str:

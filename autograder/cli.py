@@ -55,6 +55,7 @@ def main() -> None:
       course prove              right answers pass, wrong answers fail as documented
       course grade FOLDER       grade a class into nbgrader's gradebook
       course demo               all of it, on a made-up class
+      course doctor             what is missing on this machine, and the mend
 
     A NOTEBOOK is named 01_pytorch_basics, pytorch_basics or 01.
     """
@@ -226,6 +227,19 @@ def grade(
     except KeyboardInterrupt:
         click.echo("Stopped. What is graded is kept; run the same command to go on.", err=True)
         sys.exit(130)
+
+
+@main.command()
+def doctor() -> None:
+    """Tell what on this machine is missing or does not fit, and how to mend it.
+
+    Looks at Python, the packages and their versions, the graders' programs, the kernel, the
+    isolation of submissions, PyTorch and the GPU, course.toml, notebooks/, disk and memory.
+    Changes nothing. Exits 1 if something that the course needs is missing.
+    """
+    from autograder import doctor as physician
+
+    sys.exit(0 if physician.run(find_root(Path.cwd()), console) else 1)
 
 
 @main.command()

@@ -172,8 +172,9 @@ def public_cell_text(check: Check) -> str:
     """Return the cell that shows and runs a public check."""
     names = sorted(set(HELPER_NAMES.findall(check.source)))
     note = '# inside("a.b") is the library\'s a.b, wherever your code runs.\n'
+    points = _points(check.points)
     return (
-        f"# Public check of {check.exercise} ({_points(check)}). Run it; it cannot be edited.\n"
+        f"# Public check of {check.exercise} ({points}). Run it; it cannot be edited.\n"
         f"{note if 'inside' in names else ''}"
         f"from course_helper import {', '.join(names)}\n\n\n{check.source.strip()}"
     )
@@ -186,7 +187,7 @@ def hidden_cell_text(notebook: str, key: str, check: Check, number: str) -> str:
     shows the region.
     """
     return (
-        f"# Hidden check {number} of {check.exercise} ({_points(check)}). "
+        f"# Hidden check {number} of {check.exercise} ({_points(check.points)}). "
         "It runs when your notebook is graded.\n"
         "### BEGIN HIDDEN TESTS\n"
         "from autograder.stock import judge_here\n\n"
@@ -195,8 +196,8 @@ def hidden_cell_text(notebook: str, key: str, check: Check, number: str) -> str:
     )
 
 
-def _points(check: Check) -> str:
-    return f"{check.points:g} point{'' if check.points == 1 else 's'}"
+def _points(number: float) -> str:
+    return f"{number:g} point{'' if number == 1 else 's'}"
 
 
 def _nbgrader(key: str, *, solution: bool = False, points: float | None = None) -> dict:
@@ -217,10 +218,12 @@ def _due_cell(course: Course, assignment: Assignment, master: Master) -> Noteboo
     if assignment.due:
         lines.append(f"Due {assignment.due_text}.")
     written = sum(master.written.values())
-    lines.append(
-        f"{master.points + written:g} points: {master.points:g} by checks"
-        + (f", {written:g} for written answers." if written else ".")
-    )
+    parts = f"{master.points:g} by checks" + (f", {written:g} for written answers" * bool(written))
+    total = f"{master.points + written:g}"
+    if assignment.points:
+        lines.append(f"Worth {_points(assignment.points)}. It is graded out of {total}: {parts}.")
+    else:
+        lines.append(f"{total} points: {parts}.")
     address = course.colab(assignment.name)
     badge = f"[![Open in Colab]({COLAB_BADGE})]({address})\n\n" if address else ""
     return new_markdown_cell(badge + "  \n".join(lines))

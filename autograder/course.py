@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 import tomllib
 from dataclasses import dataclass
@@ -15,10 +16,17 @@ GITHUB = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 @dataclass(frozen=True)
 class Assignment:
-    """One notebook of the course: its name, such as 01_pytorch_basics, and when it is due."""
+    """One notebook of the course.
+
+    Attributes:
+        name: such as 01_pytorch_basics.
+        due: when it is due.
+        points: what it is worth in the course; without it, what can be earned in it.
+    """
 
     name: str
-    due: datetime.datetime | None
+    due: datetime.datetime | None = None
+    points: float | None = None
 
     @property
     def due_text(self) -> str:
@@ -146,10 +154,20 @@ def _assignment(entry: dict, path: Path, text: str) -> Assignment:
             path,
             _line(text, {name}),
         )
-    unknown = set(entry) - {"name", "due"}
+    points = entry.get("points")
+    if points is not None and not _is_positive(points):
+        raise CourseError(
+            f"points of {name} must be a number above zero, like 10", path, _line(text, {name})
+        )
+    unknown = set(entry) - {"name", "due", "points"}
     if unknown:
         raise CourseError(f"unknown key {sorted(unknown)[0]!r}", path, _line(text, unknown))
-    return Assignment(name, due)
+    return Assignment(name, due, points)
+
+
+def _is_positive(value: object) -> bool:
+    """Tell whether a value of course.toml, which may be inf, nan or true, is a number above 0."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def _line(text: str, words: set) -> int | None:

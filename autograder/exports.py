@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,7 +37,9 @@ def write_csv(rows: Iterable[Row], path: Path) -> None:
     replace_file(path, _table([columns, *lines]))
 
 
-def write_canvas(rows: Iterable[Row], roster: Path | None, path: Path) -> list[str]:
+def write_canvas(
+    rows: Iterable[Row], roster: Path | None, path: Path, worth: Mapping[str, float] | None = None
+) -> list[str]:
     """Write totals as a table that Canvas imports into its gradebook.
 
     Canvas finds a student by ID, else by SIS User ID, else by SIS Login ID, and an
@@ -50,6 +52,8 @@ def write_canvas(rows: Iterable[Row], roster: Path | None, path: Path) -> list[s
             in it by SIS Login ID (with or without what follows an @), SIS User ID or ID.
             Without it the student's id becomes the SIS Login ID.
         path: the file.
+        worth: by notebook the points that it is worth in the course, to which its scores
+            are scaled; of another notebook the scores stay as they are.
 
     Returns:
         what to tell the instructor, a line each: who is not in the roster, and hence not
@@ -64,15 +68,17 @@ def write_canvas(rows: Iterable[Row], roster: Path | None, path: Path) -> list[s
     table = _read_roster(roster) if roster else None
     people, said = _match(students, table) if table else (_by_login(students), [])
     headers = {name: table.header(name) if table else name for name in names}
-    maxima = {name: _maximum(rows, name) for name in names}
+    earned = {name: _maximum(rows, name) for name in names}
+    maxima = earned | {n: points for n, points in (worth or {}).items() if n in earned}
     totals: dict[tuple[str, str], float] = {}
     for row in rows:
         key = (row.student, row.notebook)
         totals[key] = totals.get(key, 0) + row.points
+    scaled = {key: total * (maxima[key[1]] / earned[key[1]]) for key, total in totals.items()}
     lines = [[*CANVAS_COLUMNS, *headers.values()]]
     lines.append([f"    {POINTS_POSSIBLE}", "", "", "", "", *(_number(maxima[n]) for n in names)])
     for student, person in people.items():
-        scores = [_number(totals.get((student, name))) for name in names]
+        scores = [_number(scaled.get((student, name))) for name in names]
         lines.append([*(_plain(person[column]) for column in CANVAS_COLUMNS), *scores])
     replace_file(path, _table(lines))
     return said + _not_final(rows) + (table.changes(headers, maxima) if table else [])

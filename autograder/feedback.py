@@ -28,7 +28,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
-from autograder.files import replace_file
+from autograder.files import copy_marks, replace_file
 from autograder.released import grade_id
 
 NO_ALT = "No description has been provided for this image"
@@ -78,6 +78,7 @@ def write_feedback(config: Config, name: str, graded: Mapping[str, Graded]) -> d
             resources = converter.init_single_notebook_resources(path)
             html, _ = exporter.from_filename(path, resources=resources)
             replace_file(page / f"{name}.html", html)
+            copy_marks(source, page)
         except Exception as error:  # one student's notebook must not cost the others theirs
             failed[student] = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
     return failed

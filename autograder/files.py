@@ -12,6 +12,9 @@ from pathlib import Path
 from autograder.errors import CourseError
 
 LOCK_SECONDS = 600
+# What nbgrader's exchange leaves beside a collected notebook. It is copied along, because
+# `nbgrader release_feedback` asks for it beside the feedback.
+OF_EXCHANGE = ("timestamp.txt", "submission_secret.txt")
 
 
 def hash_of(*parts: str | bytes) -> str:
@@ -42,6 +45,13 @@ def replace_file(path: Path, data: str | bytes, mode: int = 0o666) -> None:
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def copy_marks(source: Path, target: Path) -> None:
+    """Copy what nbgrader's exchange has left in a folder, if it has, to the next step's folder."""
+    for name in OF_EXCHANGE:
+        if (source / name).is_file():
+            replace_file(target / name, (source / name).read_bytes())
 
 
 @contextlib.contextmanager

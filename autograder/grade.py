@@ -240,7 +240,7 @@ def grade(
         rows = list(book.rows(masters.values(), outcomes.results))
         unplaced = [s for s in found if not s.notebook]
         rows += [Row(s.student, "", "", "", 0, 0, "broken", s.problem) for s in unplaced]
-        _write_all(masters, outcomes, rows, out, settings, console)
+        _write_all(course, masters, outcomes, rows, out, settings, console)
         if settings.feedback:
             _write_feedback(book, masters, outcomes, out, console)
     # Last: the report links what lies beside it.
@@ -305,6 +305,7 @@ def _tell_isolation(client, console: Console) -> None:
 
 
 def _write_all(
+    course: Course,
     masters: dict[str, Master],
     outcomes: Outcomes,
     rows: list[Row],
@@ -313,7 +314,9 @@ def _write_all(
     console: Console,
 ) -> None:
     write_csv(rows, out / "grades.csv")
-    for line in write_canvas([r for r in rows if r.notebook], settings.roster, out / "canvas.csv"):
+    gradable = [row for row in rows if row.notebook]
+    worth = {a.name: a.points for a in course.assignments if a.points}
+    for line in write_canvas(gradable, settings.roster, out / "canvas.csv", worth):
         if settings.roster:
             console.print(f"canvas.csv: {line}", markup=False, soft_wrap=True)
     if settings.gradescope:

@@ -29,7 +29,7 @@ from autograder.course import Course
 from autograder.database import Database, absolute_url, shown
 from autograder.errors import CourseError
 from autograder.feedback import write_feedback
-from autograder.files import exclusive, replace_file
+from autograder.files import copy_marks, exclusive, replace_file
 from autograder.gradebook_rows import (
     BROKEN,
     Scores,
@@ -181,7 +181,9 @@ class Book:
             self._set_late_penalty(submission, row)
             session.flush()
             _hand_in(handed_in / f"{name}.ipynb", original, stamp)
-            replace_file(self._folder("autograded", student, name) / f"{name}.ipynb", text)
+            autograded = self._folder("autograded", student, name)
+            replace_file(autograded / f"{name}.ipynb", text)
+            copy_marks(handed_in, autograded)
 
         self._write(work)
 

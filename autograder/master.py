@@ -172,6 +172,15 @@ def without_regions(source: str, begin: str, end: str) -> str:
     return "\n".join(line for n, line in enumerate(source.splitlines()) if n not in dropped)
 
 
+def inside_regions(source: str, begin: str, end: str) -> str:
+    """Return the text in the marked regions, without their markers."""
+    lines = source.splitlines()
+    found = [
+        line for first, last in regions(source, begin, end) for line in lines[first + 1 : last]
+    ]
+    return "\n".join(found)
+
+
 def without_markers(source: str) -> str:
     """Return the text without the lines that mark solutions."""
     return "\n".join(line for line in source.splitlines() if line.strip() not in (BEGIN, END))

@@ -8,6 +8,7 @@ import re
 import warnings
 from pathlib import Path
 
+from nbgrader import utils
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.engine import make_url
@@ -36,6 +37,8 @@ c.GenerateAssignment.preprocessors = student_preprocessors()
 c.Execute.timeout = {seconds}
 c.Execute.extra_arguments = ["--IPKernelApp.log_level=CRITICAL"]
 c.OverwriteCells.add_missing_cells = True
+# Rubrics above the written answers in formgrader, and only there.
+c.HTMLExporter.preprocessors = ["autograder.rubric_in_view.RubricInView"]
 
 local = Path(__file__).with_name("nbgrader_config_local.py")
 if local.is_file():
@@ -106,12 +109,19 @@ def open_api(place: Path) -> NbGraderAPI:
 def generate_release(course: Course, name: str, place: Path | None = None) -> None:
     """Run ``nbgrader generate_assignment``: the release, and the checks in the gradebook.
 
+    The due date of course.toml goes into the gradebook, too; without one what an instructor
+    has set in formgrader stays.
+
     Raises:
         CourseError: nbgrader refused, for instance to change a graded assignment.
     """
-    result = open_api(place or folder(course)).generate_assignment(name, force=True)
+    api = open_api(place or folder(course))
+    result = api.generate_assignment(name, force=True)
     if not result["success"]:
         raise CourseError(f"nbgrader generate_assignment {name} failed: {reason(result)}")
+    if due := utils.parse_utc(course.assignment(name).due):
+        with api.gradebook as gradebook:
+            gradebook.update_or_create_assignment(name, duedate=due)
 
 
 def reason(result: dict) -> str:

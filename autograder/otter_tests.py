@@ -62,6 +62,22 @@ def test_file(master: Master, exercise: str) -> str:
     return text
 
 
+def config_text(master: Master) -> str:
+    """Return otter_config.json: how otter grades, and what Gradescope shows to students.
+
+    They see the public checks at once, and all results, with the hints of hidden checks, after
+    the grades are published.
+    """
+    exercises = {key: check.exercise for key, check in master.checks_by_id.items()}
+    config = {
+        "plugins": [{PLUGIN: {"exercises": exercises}}],
+        "show_hidden": True,
+        "force_public_test_summary": True,
+        "show_stdout": False,
+    }
+    return json.dumps(config, indent=1)
+
+
 def carried(master: Master) -> list[str]:
     """Return the files of this package that the zip carries, by their names in it."""
     topic = topic_of(master.name)
@@ -93,13 +109,7 @@ def _generate(course: Course, master: Master, tests: Path, archive: Path, place:
     """Run ``otter generate`` in a folder that holds what goes into the zip."""
     shutil.copy(course.helper, place)
     shutil.copytree(course.root / "data", place / "data", ignore=shutil.ignore_patterns("MNIST"))
-    exercises = {key: check.exercise for key, check in master.checks_by_id.items()}
-    config = {
-        "plugins": [{PLUGIN: {"exercises": exercises}}],
-        "show_hidden": False,
-        "show_stdout": False,
-    }
-    (place / "otter_config.json").write_text(json.dumps(config, indent=1))
+    (place / "otter_config.json").write_text(config_text(master))
     try:
         with contextlib.chdir(place):
             generate(

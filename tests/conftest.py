@@ -26,6 +26,8 @@ SLOWEST = {
     "test_graders_agree.py": 150,
     "test_grade.py": 120,
     "test_demo.py": 100,
+    "test_nbgrader_walk.py": 120,
+    "test_gradescope.py": 70,
     "test_nbgrader.py": 60,
     "test_gradebook.py": 40,
 }

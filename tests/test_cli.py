@@ -6,6 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from autograder.cli import main
+from autograder.compose import source_notebook, student_notebook
+from autograder.course import load_course
+from autograder.master import load_master
 from tests.conftest import COURSE_TOML, MINI_CHECKS, MINI_MASTER
 
 
@@ -77,6 +80,11 @@ COURSE_MISTAKES = [
     ("term =", "therm =", "course.toml: term"),
     ('"01_mini"', '"mini"', "course.toml:6: a notebook's name looks like"),
     ("2030-01-31T12:00:00Z", '"soon"', "course.toml:6: due of 01_mini must be"),
+    ('"01_mini"', '"01_mini"\npoints = "ten"', "course.toml:6: points of 01_mini must be"),
+    ('"01_mini"', '"01_mini"\npoints = 0', "points of 01_mini must be a number above zero"),
+    ('"01_mini"', '"01_mini"\npoints = true', "points of 01_mini must be"),
+    ('"01_mini"', '"01_mini"\npoints = inf', "points of 01_mini must be"),
+    ('"01_mini"', '"01_mini"\npoint = 10', "course.toml:7: unknown key 'point'"),
     ("[[notebooks]]", "[[notebooks]", "course.toml:5:"),
     ('"01_mini"', '"02_other"', "02_other.py: this master does not exist"),
 ]
@@ -148,6 +156,21 @@ def test_build_then_check_then_touch(mini):
     assert "notebooks/01_mini.ipynb is not what its source gives" in stale.output
     (mini / "notebooks" / "notes.ipynb").write_text("{}")
     assert "notebooks/notes.ipynb has no source" in course("build", "--check").output
+
+
+def test_the_notebook_says_when_it_is_due_and_what_it_is_worth(mini):
+    def header() -> str:
+        opened = load_course(mini)
+        cells = student_notebook(source_notebook(opened, load_master(opened, "01_mini"))).cells
+        return cells[1].source
+
+    due = "*A small course, Test.*  \nDue Thursday, 31 January 2030, 12:00 UTC.  \n"
+    assert header() == due + "5 points: 3 by checks, 2 for written answers."
+    for points, worth in (("10", "10 points"), ("1", "1 point"), ("2.5", "2.5 points")):
+        (mini / "course.toml").write_text(f"{COURSE_TOML}points = {points}\n")
+        assert header() == due + (
+            f"Worth {worth}. It is graded out of 5: 3 by checks, 2 for written answers."
+        )
 
 
 def test_a_solution_that_does_not_run_changes_nothing(mini):

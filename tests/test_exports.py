@@ -83,6 +83,28 @@ def test_canvas_without_a_roster(tmp_path):
     ]
 
 
+def test_canvas_scales_scores_to_what_a_notebook_is_worth_in_the_course(tmp_path):
+    worth = {NAME: 10, "09_not_graded_now": 5}
+    write_canvas(ROWS, None, tmp_path / "canvas.csv", worth)
+    table = [line[5:] for line in read(tmp_path / "canvas.csv")]
+    assert table == [
+        [NAME, "02_autograd_engine"],
+        ["10", "1"],
+        ["2.23", ""],  # 1.335 of 6
+        ["0", ""],
+        ["0", "1"],
+    ]
+
+
+def test_canvas_names_the_points_that_the_import_would_change_as_scaled(tmp_path):
+    roster = tmp_path / "roster.csv"
+    roster.write_text(ROSTER.format(name=NAME), encoding="utf-8")
+    said = write_canvas(ROWS, roster, tmp_path / "canvas.csv", {NAME: 100})
+    assert not [line for line in said if "import changes" in line]
+    said = write_canvas(ROWS, roster, tmp_path / "canvas.csv", {NAME: 7.5})
+    assert f"{NAME} has 100 points in Canvas and 7.5 here; the import changes that" in said
+
+
 ROSTER = """\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,{name} (771),Final Score
 ,,,,,Manual Posting,
     Points Possible,,,,,100.00,(read only)

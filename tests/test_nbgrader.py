@@ -2,9 +2,11 @@
 
 import csv
 import re
+import shutil
 
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.utils import notebook_hash
 from rich.console import Console
 
 from autograder import nbgrader_course
@@ -58,6 +60,9 @@ def grade_mini(mini):
         place = mini / "class" / name
         place.mkdir(parents=True)
         (place / "01_mini.ipynb").write_text(dumps(with_answers(student, answer)))
+    toml = (mini / "course.toml").read_text()
+    (mini / "course.toml").write_text(f"{toml}points = 50\n")
+    course = load_course(mini)
     for name in ("absent", "garbled"):
         (mini / "class" / name).mkdir()
     (mini / "class" / "garbled" / "01_mini.ipynb").write_text('{"cells": [')
@@ -94,6 +99,14 @@ def test_grades_csv_feedback_and_broken_submissions(graded_mini):
     assert "absent could not be graded: there is no 01_mini.ipynb" in shown
 
 
+def test_canvas_csv_has_what_the_notebook_is_worth_in_course_toml(graded_mini):
+    _, mini, _, _ = graded_mini
+    with (mini / "out" / "canvas.csv").open(newline="", encoding="utf-8") as file:
+        scores = {line[0].strip(): line[-1] for line in csv.reader(file)}
+    assert scores["Points Possible"] == "50"
+    assert (scores["right"], scores["wrong"]) == ("30", "10")  # 3 and 1 of 5
+
+
 def test_feedback_shows_hints_but_no_hidden_source_input_or_value(graded_mini):
     _, mini, _, _ = graded_mini
     for student in ("right", "wrong", "spying"):
@@ -104,6 +117,24 @@ def test_feedback_shows_hints_but_no_hidden_source_input_or_value(graded_mini):
             assert secret not in text
         assert ("Does the answer depend on x at all?" in text) == (student != "right")
     assert "double raised ValueError." in text
+
+
+def test_feedback_of_collected_submissions_is_released_by_nbgraders_exchange(graded_mini, tmp_path):
+    course, mini, *_ = graded_mini
+    place, exchange = tmp_path / "course", tmp_path / "exchange"
+    folder = place / "submitted" / "ada" / "01_mini"
+    folder.mkdir(parents=True)
+    exchange.mkdir()
+    shutil.copy(mini / "class" / "wrong" / "01_mini.ipynb", folder)
+    (folder / "timestamp.txt").write_text("2030-01-30 12:00:00.000000 UTC")
+    (folder / "submission_secret.txt").write_text("a secret of ada's")
+    (place / "nbgrader_config_local.py").write_text(f"c.Exchange.root = {str(exchange)!r}\n")
+    grade(course, ["01_mini"], place / "submitted", place, Console(quiet=True), Settings(workers=1))
+    result = nbgrader_course.open_api(place).release_feedback("01_mini")
+    assert result["success"], result["error"]
+    (page,) = exchange.rglob("*.html")
+    assert page.stem == notebook_hash(secret="a secret of ada's", notebook_id="01_mini")
+    assert "Does the answer depend on x at all?" in page.read_text(encoding="utf-8")
 
 
 def test_grading_again_grades_only_what_changed_and_keeps_hand_given_points(graded_mini):
