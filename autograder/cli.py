@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -167,6 +168,39 @@ def grade(
     except KeyboardInterrupt:
         click.echo("Stopped. What is graded is kept; run the same command to go on.", err=True)
         sys.exit(130)
+
+
+@main.command("release-solutions")
+@click.argument("notebooks", nargs=-1, required=True, metavar="NOTEBOOK...")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Where the files go.",
+)
+@click.option("--force", is_flag=True, help="Release before the due date, or without one.")
+def release_solutions(notebooks: tuple[str, ...], folder: Path, force: bool) -> None:
+    """Write solutions for students: the executed notebook and an HTML page.
+
+    They hold the solved exercises and the model answers, with outputs. They are scanned:
+    no hidden check and no rubric is in them. Before the due date of course.toml the
+    command refuses.
+    """
+    from autograder import release_solutions as releaser
+
+    course = open_course()
+    with console.status("reading the masters") as status:
+        files = releaser.release_solutions(
+            course,
+            chosen(course, notebooks),
+            folder,
+            datetime.now().astimezone(),
+            lambda line: _step(status, line),
+            force=force,
+        )
+    for file in files:
+        console.print(f"  {file}", soft_wrap=True)
 
 
 @main.command()
