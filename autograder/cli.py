@@ -204,6 +204,42 @@ def release_solutions(notebooks: tuple[str, ...], folder: Path, force: bool) -> 
 
 
 @main.command()
+@click.argument("submissions", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Where the results are."
+)
+@click.option("--student", required=True, metavar="NAME", help="As in grades.csv.")
+@click.option("--notebook", required=True, metavar="NOTEBOOK")
+@click.option("--note", required=True, metavar="TEXT", help="Why; the student reads it.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Submissions at a time; by default one a core."
+)
+def regrade(
+    submissions: Path, out: Path, student: str, notebook: str, note: str, workers: int | None
+) -> None:
+    """Judge one student's submission again, with a note why.
+
+    SUBMISSIONS and OUT are those of `course grade`, which was run before. The note, the date
+    and both scores go into OUT/regrades.json; report.html and the student's feedback page show
+    them. Scores entered by hand stay. What else is new or changed is judged, too, and all
+    results are written as by the last `course grade`.
+    """
+    from autograder.regrade import regrade as judge_again
+
+    course = open_course()
+    (name,) = chosen(course, (notebook,))
+    now = datetime.now().astimezone()
+    workers = workers or os.cpu_count() or 1
+    try:
+        done = judge_again(course, submissions, out, student, name, note, now, console, workers)
+    except KeyboardInterrupt:
+        click.echo("Stopped; the next `course grade` or `course regrade` goes on.", err=True)
+        sys.exit(130)
+    before = "no score" if done.before is None else f"{done.before:g}"
+    console.print(f"{student}, {name}: {before} before, {done.after:g} now", markup=False)
+
+
+@main.command()
 def demo() -> None:
     """Build everything, make a sample class, grade it, and show the table."""
     from autograder import demo as demonstration

@@ -18,6 +18,7 @@ import jinja2
 
 from autograder.course import Course
 from autograder.master import Master
+from autograder.regrade_notes import RegradeNotes
 from autograder.report_numbers import (
     Line,
     StudentNumbers,
@@ -64,6 +65,7 @@ def write_report(
         "lines": lines,
         "limit": limit,
         "feedback": find_feedback(path.parent, [each.master.name for each in notebooks]),
+        "regrades": RegradeNotes(path.parent),
         "has_csv": (path.parent / "grades.csv").is_file(),
         "style": (HERE / "report.css").read_text(encoding="utf-8"),
         "scripts": _scripts(),
