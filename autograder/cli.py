@@ -240,6 +240,29 @@ def regrade(
 
 
 @main.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Of `course grade`.")
+@click.option("--student", metavar="NAME", help="As in grades.csv; by default all.")
+@click.option("--notebook", metavar="NOTEBOOK", help="By default all.")
+def mistakes(out: Path, student: str | None, notebook: str | None) -> None:
+    """Tell which documented wrong answer a failing submission behaves like.
+
+    For TAs, not for students: it names hidden checks. Prints a table, and writes
+    OUT/mistakes.html with the students' code beside the documented answer; report.html links
+    it. The documented answers are those of tests/answers/.
+    """
+    from autograder import mistakes as finder
+
+    course = open_course()
+    name = chosen(course, (notebook,))[0] if notebook else None
+    found, page = finder.mistakes(course, out, student, name)
+    if found:
+        console.print(finder.table_of(found))
+    else:
+        console.print(f"{student or 'Nobody'} fails {'no' if student else 'a'} check.")
+    console.print(f"For TAs only: {os.path.relpath(page)}", soft_wrap=True)
+
+
+@main.command()
 def demo() -> None:
     """Build everything, make a sample class, grade it, and show the table."""
     from autograder import demo as demonstration

@@ -41,6 +41,7 @@ from autograder.intake import Submission, find_submissions
 from autograder.ledger import Ledger
 from autograder.master import Master, load_master
 from autograder.matching import match
+from autograder.mistakes import find_mistakes, write_page
 from autograder.regrade_notes import RegradeNotes
 from autograder.report import write_report
 from autograder.results import Result, Row
@@ -246,6 +247,7 @@ def grade(
         _write_all(masters, outcomes, rows, out, settings, console)
         if settings.feedback:
             _write_feedback(book, masters, outcomes, out, console)
+    write_page(course, find_mistakes(list(masters.values()), outcomes.results, out), out)
     # Last: the report links what lies beside it.
     write_report(course, list(masters.values()), outcomes.results, rows, out / "report.html")
     _tell(masters, outcomes, unplaced, rows, out, console)
