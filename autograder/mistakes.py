@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from autograder.answers import Answer, corpus_of, load_answers
 from autograder.course import Course
@@ -23,7 +24,7 @@ from autograder.errors import CourseError
 from autograder.files import replace_file
 from autograder.ledger import Ledger
 from autograder.master import Master, load_master
-from autograder.report import environment, policy, style
+from autograder.report import environment, policy, shown, style
 from autograder.report_numbers import NOT_WRITTEN, WORDS
 from autograder.results import Outcome, Result
 
@@ -285,11 +286,12 @@ def write_page(course: Course, found: list[Finding], out: Path) -> Path:
 
 
 def table_of(found: list[Finding]) -> Table:
-    """Return the findings as a table for the terminal."""
-    table = Table(show_lines=True)
-    for title in ("student", "exercise", "failed checks", "behaves like", "what to ask or tell"):
-        table.add_column(title, overflow="fold")
+    """Return the findings as a table for the terminal; it can be read at 80 columns."""
+    table = Table("student", "exercise", "what it is, and what to ask or tell", show_lines=True)
     for each in found:
-        exercise = f"{each.notebook.partition('_')[0]} {each.exercise}"
-        table.add_row(each.student, exercise, "\n".join(each.happened), each.verdict, each.advice)
+        text = Text(f"{each.verdict}\n")
+        text.append(each.advice, "bold")
+        text.append("".join(f"\nfails {line}" for line in each.happened), "dim")
+        exercise = Text(f"{each.notebook.partition('_')[0]}\n{each.exercise}")
+        table.add_row(Text(shown(each.student)), exercise, text)
     return table
