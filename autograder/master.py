@@ -7,7 +7,7 @@ metadata on their first line:
         A code cell that defines the function or class mse_loss. Between the lines
         ``### BEGIN SOLUTION`` and ``### END SOLUTION`` stands what students write.
         The cells of its checks follow it in the student notebook.
-    # %% [markdown] written="why" points=3
+    # %% [markdown] points=3 written="why"
         The model answer to a written question, between the same two lines, and in
         it the rubric, between ``### BEGIN RUBRIC`` and ``### END RUBRIC``.
     # %% tags=["skip-execution"]
