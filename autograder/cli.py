@@ -263,6 +263,22 @@ def mistakes(out: Path, student: str | None, notebook: str | None) -> None:
 
 
 @main.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Begin a notebook, such as 10_attention_maps.
+
+    Writes a small master, its checks and its corpus, and an entry in course.toml. All of it is
+    a worked example to replace piece by piece: it builds and is proved as it stands.
+    """
+    from autograder.new_notebook import new_notebook
+
+    for path in new_notebook(open_course(), name):
+        console.print(f"  {os.path.relpath(path)}", soft_wrap=True)
+    number = name.partition("_")[0]
+    console.print(f"Now `course build {number}` and `course prove {number}`; see docs/authors.md.")
+
+
+@main.command()
 def demo() -> None:
     """Build everything, make a sample class, grade it, and show the table."""
     from autograder import demo as demonstration
