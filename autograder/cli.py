@@ -62,16 +62,25 @@ def main() -> None:
 @main.command()
 @click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if notebooks/ is stale.")
-def build(notebooks: tuple[str, ...], check: bool) -> None:
+@click.option("--watch", is_flag=True, help="Build student copies anew at every save.")
+def build(notebooks: tuple[str, ...], check: bool, watch: bool) -> None:
     """Build the student notebooks and everything that graders need.
 
     Without NOTEBOOK all are built. Everything is first made in a temporary folder:
     if a master is wrong, nothing changes. Slow steps (running the solution, the otter
     zip, nbgrader's release) are skipped for a notebook that has not changed.
+
+    With --watch only notebooks/ is written, at once, whenever a master or its checks are
+    saved. Run `course build` afterwards for the rest.
     """
     from autograder import build as builder
 
     course = open_course()
+    if watch:
+        if check:
+            raise CourseError("--check and --watch do not go together")
+        _watch(course, chosen(course, notebooks))
+        return
     if check:
         if notebooks:
             raise CourseError("--check looks at the whole of notebooks/; give no NOTEBOOK")
@@ -85,6 +94,22 @@ def build(notebooks: tuple[str, ...], check: bool) -> None:
         return
     with console.status("building") as status:
         builder.build(course, chosen(course, notebooks), lambda line: _step(status, line))
+
+
+def _watch(course: Course, names: list[str]) -> None:
+    from autograder import quick_build
+
+    # A .pyc file tells two saves within a second apart by the size alone.
+    sys.dont_write_bytecode = True
+    try:
+        with console.status("reading the masters"):
+            quick = quick_build.QuickBuild(course, names)
+        changes = quick_build.saved_files(quick.files())
+        click.echo("Watching solutions/ and autograder/checks/. Ctrl-C ends it.")
+        quick_build.watch(quick, click.echo, changes)
+    except KeyboardInterrupt:
+        rest = "the executed solution, the otter zip and nbgrader's release"
+        click.echo(f"\nStopped. notebooks/ is as last built; run `course build` for {rest}.")
 
 
 def _step(status, line: str) -> None:
