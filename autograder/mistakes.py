@@ -12,7 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from rich.table import Table
@@ -182,6 +182,7 @@ def likeness(one: str, other: str) -> float:
     return (first & second).total() / max((first | second).total(), 1)
 
 
+@lru_cache(1000)
 def _phrases(text: str) -> Counter:
     """Return the phrases of a program: two words in a row, or eight."""
     words = re.findall(r"\w+|[^\w\s]", text)
