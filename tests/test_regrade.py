@@ -148,7 +148,7 @@ def test_regrade(graded):
     assert ledger(graded)["ada"] != after["ada"]
     assert ledger(graded)["ben"] == before["ben"]
     page = feedback_page(graded / "out", "ada", NAME).read_text()
-    assert shown in page and "Again." in page
+    assert shown in page and "Asked again." in page
 
 
 @pytest.mark.slow
