@@ -104,17 +104,21 @@ def changed(
     return Answer(answer.exercise, "", False, fails, chosen, source, caller.f_lineno)
 
 
+def corpus_of(notebook: str) -> Path:
+    """Return the path of a notebook's corpus, which need not be there."""
+    return ROOT / "tests" / "answers" / f"{topic_of(notebook)}.py"
+
+
 def load_answers(notebook: str) -> list[Answer]:
     """Return the answers of a notebook, such as 01_pytorch_basics, in the order of the file.
 
     Raises:
         CourseError: there is no corpus, or an answer names what does not exist.
     """
-    topic = topic_of(notebook)
-    path = ROOT / "tests" / "answers" / f"{topic}.py"
+    path = corpus_of(notebook)
     if not path.is_file():
         raise CourseError("there is no corpus of answers for this notebook", path)
-    name = f"answers_{topic}"
+    name = f"answers_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # inspect looks for the source of a class there

@@ -89,6 +89,38 @@ def build(course: Course, names: list[str], say: Callable[[str], None]) -> None:
         say(f"{name}: {len(each.master.exercises)} exercises, {len(each.master.checks)} checks")
 
 
+def build_solutions(course: Course, names: list[str], say: Callable[[str], None]) -> list[Built]:
+    """Run the solutions that are missing or stale in build/solutions, and nothing else.
+
+    Args:
+        course: the course.
+        names: of the notebooks.
+        say: called with a line about each step.
+
+    Returns:
+        what the masters of these notebooks give.
+
+    Raises:
+        CourseError: a master is wrong, or a cell raised.
+    """
+    course.build.mkdir(exist_ok=True)
+    stamps = Stamps(course.build / "stamps.json")
+    built = [compose(course, name) for name in names]
+    todo = [each for each in built if _has_changed(course, each, stamps)]
+    with tempfile.TemporaryDirectory(dir=course.build, prefix="building-") as folder:
+        _execute_solutions(course, todo, Path(folder), say)
+        for path in (Path(folder) / "solutions").glob("*"):
+            _swap(path, course.build / "solutions" / path.name)
+    for each in todo:
+        stamps.store(f"{each.master.name} solution", solution_stamp(course, each))
+    return built
+
+
+def executed_solution(course: Course, name: str) -> nbformat.NotebookNode:
+    """Return the solution notebook with its outputs, as the last build left it."""
+    return nbformat.read(_run(course, name), as_version=4)
+
+
 def update_releases(course: Course, built: list[Built], say: Callable[[str], None]) -> None:
     """Bring nbgrader's sources and releases of some notebooks up to date, and nothing else.
 

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -64,16 +65,25 @@ def main() -> None:
 @main.command()
 @click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if notebooks/ is stale.")
-def build(notebooks: tuple[str, ...], check: bool) -> None:
+@click.option("--watch", is_flag=True, help="Build student copies anew at every save.")
+def build(notebooks: tuple[str, ...], check: bool, watch: bool) -> None:
     """Build the student notebooks and everything that graders need.
 
     Without NOTEBOOK all are built. Everything is first made in a temporary folder:
     if a master is wrong, nothing changes. Slow steps (running the solution, the otter
     zip, nbgrader's release) are skipped for a notebook that has not changed.
+
+    With --watch only notebooks/ is written, at once, whenever a master or its checks are
+    saved. Run `course build` afterwards for the rest.
     """
     from autograder import build as builder
 
     course = open_course()
+    if watch:
+        if check:
+            raise CourseError("--check and --watch do not go together")
+        _watch(course, chosen(course, notebooks))
+        return
     if check:
         if notebooks:
             raise CourseError("--check looks at the whole of notebooks/; give no NOTEBOOK")
@@ -87,6 +97,22 @@ def build(notebooks: tuple[str, ...], check: bool) -> None:
         return
     with console.status("building") as status:
         builder.build(course, chosen(course, notebooks), lambda line: _step(status, line))
+
+
+def _watch(course: Course, names: list[str]) -> None:
+    from autograder import quick_build
+
+    # A .pyc file tells two saves within a second apart by the size alone.
+    sys.dont_write_bytecode = True
+    try:
+        with console.status("reading the masters"):
+            quick = quick_build.QuickBuild(course, names)
+        changes = quick_build.saved_files(quick.files())
+        click.echo("Watching solutions/ and autograder/checks/. Ctrl-C ends it.")
+        quick_build.watch(quick, click.echo, changes)
+    except KeyboardInterrupt:
+        rest = "the executed solution, the otter zip and nbgrader's release"
+        click.echo(f"\nStopped. notebooks/ is as last built; run `course build` for {rest}.")
 
 
 @main.command()
@@ -227,6 +253,114 @@ def grade(
     except KeyboardInterrupt:
         click.echo("Stopped. What is graded is kept; run the same command to go on.", err=True)
         sys.exit(130)
+
+
+@main.command("release-solutions")
+@click.argument("notebooks", nargs=-1, required=True, metavar="NOTEBOOK...")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Where the files go.",
+)
+@click.option("--force", is_flag=True, help="Release before the due date, or without one.")
+def release_solutions(notebooks: tuple[str, ...], folder: Path, force: bool) -> None:
+    """Write solutions for students: the executed notebook and an HTML page.
+
+    They hold the solved exercises and the model answers, with outputs. They are scanned:
+    no hidden check and no rubric is in them. Before the due date of course.toml the
+    command refuses.
+    """
+    from autograder import release_solutions as releaser
+
+    course = open_course()
+    with console.status("reading the masters") as status:
+        files = releaser.release_solutions(
+            course,
+            chosen(course, notebooks),
+            folder,
+            datetime.now().astimezone(),
+            lambda line: _step(status, line),
+            force=force,
+        )
+    for file in files:
+        console.print(f"  {file}", soft_wrap=True)
+
+
+@main.command()
+@click.argument("submissions", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Where the results are."
+)
+@click.option("--student", required=True, metavar="NAME", help="As in grades.csv.")
+@click.option("--notebook", required=True, metavar="NOTEBOOK")
+@click.option("--note", required=True, metavar="TEXT", help="Why; the student reads it.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Submissions at a time; by default one a core."
+)
+def regrade(
+    submissions: Path, out: Path, student: str, notebook: str, note: str, workers: int | None
+) -> None:
+    """Judge one student's submission again, with a note why.
+
+    SUBMISSIONS and OUT are those of `course grade`, which was run before. The note, the date
+    and both scores go into OUT/regrades.json; report.html and the student's feedback page show
+    them. Scores entered by hand stay. What else is new or changed is judged, too, and all
+    results are written as by the last `course grade`.
+    """
+    from autograder.regrade import regrade as judge_again
+
+    course = open_course()
+    (name,) = chosen(course, (notebook,))
+    now = datetime.now().astimezone()
+    workers = workers or os.cpu_count() or 1
+    try:
+        done = judge_again(course, submissions, out, student, name, note, now, console, workers)
+    except KeyboardInterrupt:
+        click.echo("Stopped; the next `course grade` or `course regrade` goes on.", err=True)
+        sys.exit(130)
+    before = "no score" if done.before is None else f"{done.before:g}"
+    console.print(f"{student}, {name}: {before} before, {done.after:g} now", markup=False)
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Of `course grade`.")
+@click.option("--student", metavar="NAME", help="As in grades.csv; by default all.")
+@click.option("--notebook", metavar="NOTEBOOK", help="By default all.")
+def mistakes(out: Path, student: str | None, notebook: str | None) -> None:
+    """Tell which documented wrong answer a failing submission behaves like.
+
+    For TAs, not for students: it names hidden checks. Prints a table, and writes
+    OUT/mistakes.html with the students' code beside the documented answer; report.html links
+    it. The documented answers are those of tests/answers/.
+    """
+    from autograder import mistakes as finder
+
+    course = open_course()
+    name = chosen(course, (notebook,))[0] if notebook else None
+    found, page = finder.mistakes(course, out, student, name)
+    if found:
+        console.print(finder.table_of(found))
+    else:
+        console.print(f"{student or 'Nobody'} fails {'no' if student else 'a'} check.")
+    console.print(f"For TAs only: {os.path.relpath(page)}", soft_wrap=True)
+
+
+@main.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Begin a notebook, such as 10_attention_maps.
+
+    Writes a small master, its checks and its corpus, and an entry in course.toml. All of it is
+    a worked example to replace piece by piece: it builds and is proved as it stands.
+    """
+    from autograder.new_notebook import new_notebook
+
+    for path in new_notebook(open_course(), name):
+        console.print(f"  {os.path.relpath(path)}", soft_wrap=True)
+    number = name.partition("_")[0]
+    console.print(f"Now `course build {number}` and `course prove {number}`; see docs/authors.md.")
 
 
 @main.command()

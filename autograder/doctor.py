@@ -395,7 +395,7 @@ def look_at_notebooks(course: Course) -> list[Finding]:
     from autograder import build
 
     try:
-        lines = build.stale(course)
+        lines = build.stale(course, [build.compose(course, name) for name in course.names])
     except CourseError as error:
         return [Finding("notebooks/", MISSING, str(error), "mend the source, then: course build")]
     if not lines:

@@ -11,8 +11,9 @@ but for the spelling of its HTML. A process pool would gain less than its start 
 from __future__ import annotations
 
 import functools
+import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +30,10 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
 from autograder.files import copy_marks, replace_file
+from autograder.regrade_notes import Regrade
 from autograder.released import grade_id
 
+TABLE_OF_CONTENTS = '<div id="toc">'  # in nbgrader's template, before what a student wrote
 NO_ALT = "No description has been provided for this image"
 MARKUP = ("text/html", "text/latex", "image/svg+xml")
 REMEMBERED = 5000  # cells; the notebooks of the course have some 1200
@@ -44,11 +47,13 @@ class Graded:
         scores: score and maximum by the id of a check or written answer.
         comments: by the id of an exercise or written answer; None if there is none.
         late_penalty: what the score loses for being late.
+        regrades: when and why it was judged again.
     """
 
     scores: dict[str, tuple[float, float]]
     comments: dict[str, str | None]
     late_penalty: float
+    regrades: Sequence[Regrade] = ()
 
 
 def write_feedback(config: Config, name: str, graded: Mapping[str, Graded]) -> dict[str, str]:
@@ -76,12 +81,22 @@ def write_feedback(config: Config, name: str, graded: Mapping[str, Graded]) -> d
         try:
             path = str(source / f"{name}.ipynb")
             resources = converter.init_single_notebook_resources(path)
-            html, _ = exporter.from_filename(path, resources=resources)
-            replace_file(page / f"{name}.html", html)
+            text, _ = exporter.from_filename(path, resources=resources)
+            replace_file(page / f"{name}.html", with_regrades(text, found.regrades))
             copy_marks(source, page)
         except Exception as error:  # one student's notebook must not cost the others theirs
             failed[student] = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
     return failed
+
+
+def with_regrades(page: str, regrades: Sequence[Regrade]) -> str:
+    """Return a feedback page that tells below its score when and why it was judged again."""
+    lines = ""
+    for each in regrades:
+        before = "" if each.before is None else f" (the score was {each.before:g} before)"
+        text = f"Graded again on {each.day}{before}: {each.note}"
+        lines += f'<p class="regrade" style="white-space: pre-wrap">{html.escape(text)}</p>\n'
+    return page.replace(TABLE_OF_CONTENTS, lines + TABLE_OF_CONTENTS, 1)
 
 
 class GivenGrades(NbGraderPreprocessor):

@@ -35,12 +35,14 @@ from autograder.compose import dumps, source_notebook, student_notebook
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exports import write_canvas, write_csv, write_gradescope
-from autograder.files import hash_of
+from autograder.files import hash_of, replace_file
 from autograder.gradebook import Book
 from autograder.intake import Submission, find_submissions
 from autograder.ledger import Ledger
 from autograder.master import Master, load_master
 from autograder.matching import match
+from autograder.mistakes import find_mistakes, write_page
+from autograder.regrade_notes import RegradeNotes
 from autograder.report import write_report
 from autograder.results import Result, Row
 
@@ -232,6 +234,7 @@ def grade(
         handed_in = {submission.notebook for submission in found}
         masters = {name: load_master(course, name) for name in names if name in handed_in}
         book = running.enter_context(Book(course, out, settings.gradebook))
+        remember_run(out, names, settings)
         for master in masters.values():
             book.refuse_other_cells(master)
         klass = Class(course, book, Ledger(out / "results"), masters)
@@ -240,13 +243,46 @@ def grade(
         rows = list(book.rows(masters.values(), outcomes.results))
         unplaced = [s for s in found if not s.notebook]
         rows += [Row(s.student, "", "", "", 0, 0, "broken", s.problem) for s in unplaced]
+        RegradeNotes(out).finish(rows)
         _write_all(course, masters, outcomes, rows, out, settings, console)
         if settings.feedback:
             _write_feedback(book, masters, outcomes, out, console)
+    write_page(course, find_mistakes(list(masters.values()), outcomes.results, out), out)
     # Last: the report links what lies beside it.
     write_report(course, list(masters.values()), outcomes.results, rows, out / "report.html")
     _tell(masters, outcomes, unplaced, rows, out, console)
     return rows
+
+
+def remember_run(out: Path, names: list[str], settings: Settings) -> None:
+    """Note what this run is about, so that a regrade writes the same results."""
+    run = {
+        "notebooks": names,
+        "feedback": settings.feedback,
+        "roster": str(settings.roster.resolve()) if settings.roster else None,
+        "gradescope": settings.gradescope,
+    }
+    replace_file(out / "last_run.json", json.dumps(run, indent=1))
+
+
+def last_run(out: Path, workers: int) -> tuple[list[str], Settings]:
+    """Return the notebooks and the settings of the last run into a folder.
+
+    Raises:
+        CourseError: there was none.
+    """
+    path = out / "last_run.json"
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+        roster = Path(run["roster"]) if run["roster"] else None
+        settings = Settings(
+            workers, feedback=run["feedback"], roster=roster, gradescope=run["gradescope"]
+        )
+        return run["notebooks"], settings
+    except FileNotFoundError:
+        raise CourseError("nothing was graded there; run `course grade` first", out) from None
+    except (ValueError, KeyError, TypeError):
+        raise CourseError("not what `course grade` wrote; run that again", path) from None
 
 
 def _grade_all(

@@ -9,6 +9,7 @@ of about a dozen statements.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -45,6 +46,7 @@ from autograder.gradebook_rows import (
 )
 from autograder.graded_notebook import graded_notebook, marks_of, text_of
 from autograder.master import Master
+from autograder.regrade_notes import RegradeNotes
 from autograder.results import Result, Row
 
 T = TypeVar("T")
@@ -260,6 +262,9 @@ class Book:
             for each student without a page the reason; empty if all went well.
         """
         graded = self._database.run(lambda session: graded_of(session, master.name, students))
+        notes = RegradeNotes(self.out)
+        for student, each in graded.items():
+            graded[student] = replace(each, regrades=notes.of(student, master.name))
         failed = {s: "it is not in the gradebook" for s in students if s not in graded}
         return failed | write_feedback(self._config, master.name, graded)
 

@@ -17,13 +17,13 @@ import itertools
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.checks import Check
 from autograder.errors import CourseError
-from autograder.master import BEGIN, END, Cell, Master, regions
+from autograder.master import BEGIN, BEGIN_RUBRIC, END, END_RUBRIC, Cell, Master, regions
 
 LONG_LINE = 24
 LONG_ENOUGH_IN_A_PAIR = 8
@@ -51,15 +51,52 @@ def scan(folder: Path, masters: list[Master]) -> None:
     Raises:
         CourseError: one holds a secret; the message says which and where.
     """
-    secrets = [(master.name, secret) for master in masters for secret in secrets_of(master)]
-    names = {master.name for master in masters}
+    secrets = {master.name: secrets_of(master) for master in masters}
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or not is_text(path):
-            continue
-        text = squeeze(visible_text(path))
-        for name, secret in secrets:
-            if secret.text in text and not (path.stem in names and secret.is_open_in(path, name)):
+        if path.is_file() and is_text(path):
+            scan_text(path, visible_text(path), secrets)
+
+
+def scan_text(path: Path, text: str, secrets: Mapping[str, list[Secret]]) -> None:
+    """Scan the visible text of one file.
+
+    Args:
+        path: the file; its name tells which notebook it is.
+        text: all text in it.
+        secrets: by the name of the notebook that they belong to.
+
+    Raises:
+        CourseError: it holds a secret.
+    """
+    text = squeeze(text)
+    for name, mine in secrets.items():
+        for secret in mine:
+            may_show = path.stem in secrets and secret.is_open_in(path, name)
+            if secret.text in text and not may_show:
                 raise CourseError(f"leak: it shows {secret.what}: {secret.text[:60]!r}", path)
+
+
+def scan_solution(notebook: dict, name: str, masters: list[Master]) -> None:
+    """Scan the solution of one notebook for what stays secret when it is released.
+
+    That is the hidden checks and rubrics of every notebook, and the model answers of the
+    others. Code that solves others is left out: notebooks share idioms.
+
+    Args:
+        notebook: the solution, with or without outputs.
+        name: of the notebook.
+        masters: of all notebooks.
+
+    Raises:
+        CourseError: it holds such a secret; the message says which.
+    """
+    text = squeeze(visible_text_of(notebook))
+    for master in masters:
+        for secret in secrets_after_release(master, solved=master.name == name):
+            if secret.text in text:
+                raise CourseError(
+                    f"leak: the solution of {name} shows {secret.what}: {secret.text[:60]!r}"
+                )
 
 
 def is_text(path: Path) -> bool:
@@ -106,21 +143,54 @@ def secrets_of(master: Master) -> list[Secret]:
     secrets: list[Secret] = []
     for cell in master.cells:
         secrets += _secrets_of_cell(cell)
+    return secrets + _secrets_of_hidden_checks(master)
+
+
+def secrets_after_release(master: Master, *, solved: bool) -> list[Secret]:
+    """Return what stays secret of a notebook when a solution is released.
+
+    Args:
+        master: the notebook's.
+        solved: whether it is this notebook's solution; else its model answers are secret.
+    """
+    secrets: list[Secret] = []
+    code = ""
+    for cell in master.cells:
+        if cell.is_code:
+            code += "".join("".join(lines) for lines in _marked(cell, BEGIN, END))
+        elif solved:
+            for lines in _marked(cell, BEGIN_RUBRIC, END_RUBRIC):
+                secrets += _secret_lines(lines, f"a line of the rubric of {cell.written}")
+        else:
+            secrets += _secrets_of_cell(cell)
+    # A hidden check may write down the same constant as the solution, such as a kernel.
+    code = squeeze(code)
+    return secrets + [s for s in _secrets_of_hidden_checks(master) if s.text not in code]
+
+
+def _secrets_of_hidden_checks(master: Master) -> list[Secret]:
     # Hidden checks call what public ones call, in the same words: that is no secret.
     public = squeeze("\n".join(check.source for check in master.checks if not check.hidden))
-    for check in master.checks:
-        if check.hidden:
-            secrets += [s for s in _secrets_of_check(check) if s.text not in public]
-    return secrets
+    return [
+        secret
+        for check in master.checks
+        if check.hidden
+        for secret in _secrets_of_check(check)
+        if secret.text not in public
+    ]
 
 
 def _secrets_of_cell(cell: Cell) -> Iterator[Secret]:
     what = SOLUTION_LINE if cell.is_code else "a line of a model answer or rubric"
+    for lines in _marked(cell, BEGIN, END):
+        yield from _secret_lines(lines, f"{what} of {cell.exercise or cell.written}")
+
+
+def _marked(cell: Cell, begin: str, end: str) -> Iterator[list[str]]:
+    """Yield the lines of a cell that stand between two markers, region by region."""
     lines = cell.source.splitlines()
-    for first, last in regions(cell.source, BEGIN, END):
-        yield from _secret_lines(
-            lines[first + 1 : last], f"{what} of {cell.exercise or cell.written}"
-        )
+    for first, last in regions(cell.source, begin, end):
+        yield lines[first + 1 : last]
 
 
 def _secret_lines(lines: list[str], what: str) -> Iterator[Secret]:

@@ -7,7 +7,7 @@ metadata on their first line:
         A code cell that defines the function or class mse_loss. Between the lines
         ``### BEGIN SOLUTION`` and ``### END SOLUTION`` stands what students write.
         The cells of its checks follow it in the student notebook.
-    # %% [markdown] written="why" points=3
+    # %% [markdown] points=3 written="why"
         The model answer to a written question, between the same two lines, and in
         it the rubric, between ``### BEGIN RUBRIC`` and ``### END RUBRIC``.
     # %% tags=["skip-execution"]
@@ -87,8 +87,12 @@ class Master:
 
     def checks_of(self, exercise: str) -> dict[str, Check]:
         """Return the checks of one exercise by id, public ones first."""
-        mine = {k: c for k, c in number_checks(list(self.checks)).items() if c.exercise == exercise}
+        mine = {k: c for k, c in self._numbered.items() if c.exercise == exercise}
         return dict(sorted(mine.items(), key=lambda item: item[1].hidden))
+
+    @cached_property
+    def _numbered(self) -> dict[str, Check]:
+        return number_checks(list(self.checks))
 
     @cached_property
     def checks_by_id(self) -> dict[str, Check]:

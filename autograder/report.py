@@ -18,6 +18,7 @@ import jinja2
 
 from autograder.course import Course
 from autograder.master import Master
+from autograder.regrade_notes import RegradeNotes
 from autograder.report_numbers import (
     Line,
     StudentNumbers,
@@ -56,7 +57,7 @@ def write_report(
     """
     notebooks, students = class_numbers(masters, results, rows)
     lines, limit = student_lines(students)
-    page = _environment().get_template("report.html.j2")
+    page = environment().get_template("report.html.j2")
     values = {
         "course": course,
         "notebooks": notebooks,
@@ -64,10 +65,12 @@ def write_report(
         "lines": lines,
         "limit": limit,
         "feedback": find_feedback(path.parent, [each.master.name for each in notebooks]),
+        "regrades": RegradeNotes(path.parent),
         "has_csv": (path.parent / "grades.csv").is_file(),
-        "style": (HERE / "report.css").read_text(encoding="utf-8"),
+        "has_mistakes": (path.parent / "mistakes.html").is_file(),
+        "style": style(),
         "scripts": _scripts(),
-        "policy": _policy(_scripts()),
+        "policy": policy(_scripts()),
     }
     new = path.with_name(path.name + ".new")
     with new.open("w", encoding="utf-8", newline="\n") as file:
@@ -142,28 +145,34 @@ def student_lines(students: list[StudentNumbers]) -> tuple[dict[int, list[Line]]
     return {id(attempt): grouped_lines(attempt, by_message=False) for attempt in attempts}, 0
 
 
+def style() -> str:
+    """Return the style sheet of the pages for instructors."""
+    return (HERE / "report.css").read_text(encoding="utf-8")
+
+
 def _scripts() -> list[str]:
     return [MARK_SCRIPT, (HERE / "report.js").read_text(encoding="utf-8")]
 
 
-def _policy(scripts: list[str]) -> str:
+def policy(scripts: list[str]) -> str:
     """Return a content security policy that lets these scripts run and nothing else."""
     digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()) for text in scripts)
-    allowed = " ".join(f"'sha256-{digest.decode()}'" for digest in digests)
+    allowed = " ".join(f"'sha256-{digest.decode()}'" for digest in digests) or "'none'"
     return (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src {allowed}; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Return jinja2's environment of the pages for instructors: it escapes every value."""
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(cut=cut, id=id, number=number, percent=percent, shown=shown)
-    environment.globals.update(count=count, tick_step=tick_step, name_limit=NAME_LIMIT)
-    return environment
+    made.filters.update(cut=cut, id=id, number=number, percent=percent, shown=shown)
+    made.globals.update(count=count, tick_step=tick_step, name_limit=NAME_LIMIT)
+    return made

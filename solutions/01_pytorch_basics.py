@@ -880,7 +880,7 @@ with waits_for("LinearRegression", "fit"):
 # one? Say what differs at the start, what differs after few steps, what differs after many, and
 # why. Support it with numbers from the cells above.
 
-# %% [markdown] written="nn_or_by_hand" points=3
+# %% [markdown] points=3 written="nn_or_by_hand"
 # ### BEGIN SOLUTION
 # The two differ in where they start and agree in where they end.
 #
@@ -1169,7 +1169,7 @@ play(draw_mlp, hidden=(5, 1, 100, 1), steps=(400, 50, 2000, 50))
 # them? Name the values you tried and the measure you compared them by. Compare two hidden units
 # with twenty: what did you see, and why?
 
-# %% [markdown] written="hyper_parameters" points=3
+# %% [markdown] points=3 written="hyper_parameters"
 # ### BEGIN SOLUTION
 # I trained on `x`, `y` and compared the mean squared error on `x_validation`, `y_validation`, which
 # training never sees. I varied the learning rate of Adam by factors of ten, from 0.0003 to 3,

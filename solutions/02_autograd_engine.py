@@ -953,7 +953,7 @@ with waits_for("unbroadcast", "topological_order", "Tensor"):
 # $\sigma(x)$, with the local derivative of each. Backpropagate through them, and show that the
 # result can be written with $\sigma(x)$ alone. Why is that useful in a network?
 
-# %% [markdown] written="sigmoid_derivative" points=3
+# %% [markdown] points=3 written="sigmoid_derivative"
 # ### BEGIN SOLUTION
 # The nodes, with their local derivatives:
 #
@@ -1270,7 +1270,7 @@ with waits_for("conv2d_backward"):
 # one bias for all positions, max-pooling with overlapping windows, dense output layer? Say which
 # stay as they are, and write the others with indices.
 
-# %% [markdown] written="four_equations" points=4
+# %% [markdown] points=4 written="four_equations"
 # ### BEGIN SOLUTION
 # Notation: $z_{ij} = \sum_{pq} X_{i+p,j+q} F_{pq} + \beta$ and $a_{ij} = \sigma(z_{ij})$ in the
 # convolutional layer, $m_{rs} = \max$ of the window $\Omega_{rs}$ of $a$, and
@@ -1683,7 +1683,7 @@ for name, function in functions.items():
 # the convnet, and why? Name for each model a limit that no training can overcome. Refer to the
 # figure and to numbers from the cells above.
 
-# %% [markdown] written="which_model" points=4
+# %% [markdown] points=4 written="which_model"
 # ### BEGIN SOLUTION
 # **The linear model** learns $y_1$ exactly: the test error is about $10^{-9}$ of the variance
 # after 800 steps. $y_1 = \mathbf{1}^\top W\mathbf{x}$ *is* linear, and the learned $\mathbf{w}$
@@ -1777,7 +1777,7 @@ with waits_for("Tensor", "ToyConvnet", "regularized_loss"):
 # succeed. Would it help to initialise only $\mathbf{u}$, or only the filters, with random
 # numbers? With equal numbers?
 
-# %% [markdown] written="zero_initialisation" points=3
+# %% [markdown] points=3 written="zero_initialisation"
 # ### BEGIN SOLUTION
 # Write $m_{pf}$ for the pooled value of window $p$ and filter $f$. The prediction is
 # $p = \sum_{pf} u_{pf}\, m_{pf}$.

@@ -326,7 +326,7 @@ with waits_for("sigmoid_prime", "active_interval_width", "find_maximum"):
 # interval, and derive its width $\Delta(w)$. Substitute $u = e^{-(wa+b)}$. (c) Describe
 # $\Delta$ for $|w| \to \infty$ and say why very large weights do not help.
 
-# %% [markdown] written="narrow_interval" points=4
+# %% [markdown] points=4 written="narrow_interval"
 # ### BEGIN SOLUTION
 # (a) $0 < \sigma' \le \tfrac14$, so $|w\,\sigma'(wa+b)| \le |w|/4$. If the left side is at least 1,
 # then $|w| \ge 4$.
@@ -492,7 +492,7 @@ with waits_for("sigmoid_prime", "gradient_bound"):
 # Why does that vanish like $(3/4)^L$ for $K = 3$? What is the bound for a weight of layer
 # $\ell > 1$, and which layer has the smallest bound?
 
-# %% [markdown] written="bound_proof" points=4
+# %% [markdown] points=4 written="bound_proof"
 # ### BEGIN SOLUTION
 # The weight $w^{(1)}_{11}$ enters through $s_{1,1} = \sum_j w^{(1)}_{1j} x_{0,j} + b_{1,1}$ alone,
 # so
@@ -735,7 +735,7 @@ with waits_for("DeepMLP", "layer_gradient_magnitudes"):
 # it contributes to vanishing gradients or counteracts them, and name the limit of the argument:
 # the sums $s_{k+1,j}$; the weights; the number of units $n_{k+1}$; the number of layers.
 
-# %% [markdown] written="what_helps" points=4
+# %% [markdown] points=4 written="what_helps"
 # ### BEGIN SOLUTION
 # *Sums.* The factor $\sigma'(s) = \sigma(s)(1-\sigma(s))$ is at most 1/4, at $s = 0$, and falls
 # like $e^{-|s|}$. Sums near 0 are the best case, and even that loses a factor of 4. Sums that are
@@ -773,7 +773,7 @@ with waits_for("DeepMLP", "layer_gradient_magnitudes"):
 # *3 points, 10 minutes.* How does $a = \mathrm{relu}$ help in formula (4), compared with the
 # sigmoid? What does it not solve? Use the figure.
 
-# %% [markdown] written="relu_helps" points=3
+# %% [markdown] points=3 written="relu_helps"
 # ### BEGIN SOLUTION
 # The derivative of the ReLU is 1 for $s > 0$ and 0 for $s < 0$. A term of (4) is therefore passed
 # on unchanged or dropped. Along a path whose units are all active the product of the $a'$ is
@@ -1112,7 +1112,7 @@ with waits_for("DeepMLP", "layer_gradient_magnitudes", "orthogonal_"):
 # activation function whose derivative can be much larger cure the *unstable* gradient, that is,
 # vanishing as well as exploding? Argue with the product (1), and use the figure.
 
-# %% [markdown] written="unstable_gradients" points=3
+# %% [markdown] points=3 written="unstable_gradients"
 # ### BEGIN SOLUTION
 # No. It can cure vanishing, and it trades it for exploding. The gradient of an early layer is a
 # product with one factor $w_k\,a'(s_k)$ per layer. If the typical size of a factor is $r$, the
@@ -1337,7 +1337,7 @@ with waits_for("DeepMLP", "he_normal_", "dead_fraction"):
 # there functions that it can represent and the ReLU network with the same layers cannot? Prove or
 # give an example, and say what your answer assumes about biases.
 
-# %% [markdown] written="learned_threshold" points=4
+# %% [markdown] points=4 written="learned_threshold"
 # ### BEGIN SOLUTION
 # It depends on the biases. The key is
 #

@@ -1052,7 +1052,7 @@ with waits_for("correlate2d", "gaussian_kernel", "separate"):
 # shifts? What does it lose, and for which pictures does that matter? Support each answer with a
 # number from this section.
 
-# %% [markdown] written="blur_invariance" points=3
+# %% [markdown] points=3 written="blur_invariance"
 # ### BEGIN SOLUTION
 # *Noise.* A blurred pixel is a weighted mean of many pixels. The noise of the pixels is
 # independent, so part of it cancels: the standard deviation falls by the factor $\sqrt{\sum
@@ -1526,7 +1526,7 @@ with waits_for("conv2d", "max_pool2d"):
 # each: what does it buy, what information or property does the result no longer have, and when
 # would you do without it? Support one of your answers with a number from this notebook.
 
-# %% [markdown] written="what_each_gives_up" points=4
+# %% [markdown] points=4 written="what_each_gives_up"
 # ### BEGIN SOLUTION
 # *Padding* buys size: the output is as large as the input, layers can be stacked at will, and
 # pixels at the border reach as many outputs as others, or nearly. It invents data. Zeros outside
@@ -1668,7 +1668,7 @@ with waits_for("correlate2d", "convolve2d", "conv2d", "learn_kernel"):
 # correlation. Why does a network that learns its kernels lose nothing by that? Use the third row of
 # the figure. Name a case in which the flip does matter.
 
-# %% [markdown] written="flipped_kernel" points=2
+# %% [markdown] points=2 written="flipped_kernel"
 # ### BEGIN SOLUTION
 # Convolution with $k$ is correlation with the flipped $k$. If the kernel is learned, gradient
 # descent finds whichever numbers make the outputs right: in the third row of the figure the target

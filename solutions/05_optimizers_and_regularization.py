@@ -420,7 +420,7 @@ with waits_for("Momentum"):
 # quadratic, and support it with the matrix in (5) or with numbers from the figure. (The
 # determinant of a matrix is the product of its eigenvalues.)
 
-# %% [markdown] written="friction" points=4
+# %% [markdown] points=4 written="friction"
 # ### BEGIN SOLUTION
 # $\mu > 1$: *negative* friction. Every step multiplies the old velocity by more than 1, so it grows
 # exponentially by itself, even where the gradient is 0: past gradients count the more the older
@@ -973,7 +973,7 @@ with waits_for("l1_penalty", "l2_penalty", "Momentum"):
 # $\lambda$ and the learning rate $\eta$ as well, on the same cost? Name an obstacle for each:
 # what would happen if you tried?
 
-# %% [markdown] written="learn_hyperparameters" points=4
+# %% [markdown] points=4 written="learn_hyperparameters"
 # ### BEGIN SOLUTION
 # $\lambda$: the cost on the training data is $C_0 + \lambda R$ with $R \ge 0$, so
 # $\partial C/\partial\lambda = R$, which is positive unless all weights are 0. Gradient descent
@@ -1162,7 +1162,7 @@ with waits_for("SGD", "decay_factor"):
 # So L2 gives something like the initialisation with standard deviation $1/\sqrt{n_\text{in}}$ by
 # itself. What is the price?
 
-# %% [markdown] written="when_decay_stops" points=5
+# %% [markdown] points=5 written="when_decay_stops"
 # ### BEGIN SOLUTION
 # 1. A step changes a weight by $-\eta(\frac\lambda N w + \partial C_0/\partial w)$. At the start
 # $w$ is of size 1. A unit adds hundreds of terms of that size, so its sum is of size
@@ -1515,7 +1515,7 @@ with waits_for("SGD", "Momentum", "AdaGrad", "Adam", "train", "tune"):
 # and the table, and say which differences you do *not* trust. Why is it not fair to compare the
 # four at the same learning rate?
 
-# %% [markdown] written="which_optimizer_won" points=4
+# %% [markdown] points=4 written="which_optimizer_won"
 # ### BEGIN SOLUTION
 # By the training cost after six epochs AdaGrad and Adam are ahead in our run (0.070 and 0.069;
 # momentum 0.088, SGD 0.193). They also start fastest: after the second epoch both stand at about a
@@ -1652,7 +1652,7 @@ with waits_for("SGD", "train", "tune", "BatchNorm"):
 # *2 points, 10 minutes.* Which learning rate is best with batch normalisation, compared with the
 # one without? Does batch normalisation help here, and by which measure?
 
-# %% [markdown] written="does_normalisation_help" points=2
+# %% [markdown] points=2 written="does_normalisation_help"
 # ### BEGIN SOLUTION
 # With normalisation the best rate on the validation data is 1 in our run, without it 0.1, a tenth.
 # Even at 3 the normalised network still learns (91.6 %). Normalised sums do not depend on the scale
@@ -1760,7 +1760,7 @@ play(explore, what=["dropout probability", "learning rate", "batch size"])
 # at the low end, in the middle, at the high end, and what tells you so in each panel. Which value
 # would you choose, and on which evidence?
 
-# %% [markdown] written="explored_hyperparameter" points=3
+# %% [markdown] points=3 written="explored_hyperparameter"
 # ### BEGIN SOLUTION
 # *Dropout probability.* Low end: without dropout the training cost falls to 0.027 and the
 # validation error is lowest early (epoch 6) and does not improve any more: the network learns its
@@ -1856,7 +1856,7 @@ with waits_for("SGD", "train"):
 # Use both panels. Why is a very large batch a waste even if memory is no limit, and what can be
 # good about noise?
 
-# %% [markdown] written="batch_size" points=3
+# %% [markdown] points=3 written="batch_size"
 # ### BEGIN SOLUTION
 # Doubling $m$ divides the noise of a gradient by $\sqrt2$ only, while an epoch has half as many
 # steps. The left panel: the points fall like $1/\sqrt m$, so four times the work halves the noise.

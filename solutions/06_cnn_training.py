@@ -571,7 +571,7 @@ with waits_for("make_loaders", "MLP", "train_epoch", "evaluate", "test_loader"):
 # *3 points, 15 minutes.* For each of the three experiments name one mistake in a training program
 # that it would reveal, and say what you would see. Then name a mistake that none of them reveals.
 
-# %% [markdown] written="sanity_checks" points=3
+# %% [markdown] points=3 written="sanity_checks"
 # ### BEGIN SOLUTION
 # *First loss.* Images that are not normalised: the first loss is far above $\ln 10$, as the last
 # column of the table shows. (Also: an output layer with large weights, or a wrong number of
@@ -744,7 +744,7 @@ with waits_for("histories"):
 # Which model underfits, which begins to overfit? Compare the convnet with the two others in
 # accuracy, parameters and seconds.
 
-# %% [markdown] written="do_they_generalise" points=5
+# %% [markdown] points=5 written="do_they_generalise"
 # ### BEGIN SOLUTION
 # *Softmax regression* underfits. It has the lowest accuracy on the training examples, too: 94.0 %,
 # and 91.4 % on the test set. Its test loss moves little after the second epoch and ends at 0.32;
@@ -785,7 +785,7 @@ with waits_for("histories"):
 # measurement, an argument, or "a default, not explored". What would you try next, and how would
 # you decide whether it is better?
 
-# %% [markdown] written="design" points=5
+# %% [markdown] points=5 written="design"
 # ### BEGIN SOLUTION
 # *MLP.* Two hidden layers of 128 and 64 units with ReLU, so that gradients do not vanish; 109,386
 # parameters, most of them in the first layer. Dropout 0.2 after each hidden layer, because there
@@ -1156,7 +1156,7 @@ with waits_for("histories", "test_images", "background", "scrambled_share", "shi
 # (c) Why is the convnet not perfect on shifted digits, although convolution is shift equivariant?
 # Name two ways to make it better.
 
-# %% [markdown] written="scrambling" points=4
+# %% [markdown] points=4 written="scrambling"
 # ### BEGIN SOLUTION
 # (a) A dense layer does not know the order of its inputs. If the pixels are permuted, the same
 # permutation of the columns of the first weight matrix gives the same function, and the random

@@ -385,7 +385,7 @@ with waits_for("output_size"):
 # and at 227 pixels? The paper of 2012 itself says 55 x 55, and that its pictures have 224 pixels.
 # Without padding, is that possible?
 
-# %% [markdown] written="where_57_comes_from" points=3
+# %% [markdown] points=3 written="where_57_comes_from"
 # ### BEGIN SOLUTION
 # 96 = 2 · 48 is the number of kernels of the original network, one half on each GPU. torchvision's
 # version for one GPU has 64, so its first layer gives 64 arrays. No setting of sizes turns 64
@@ -814,7 +814,7 @@ with waits_for("maximise_activation", "readout", "inputs"):
 # filter, its maps of photographs, the picture made by ascent, the strongest windows). Where do the
 # kinds disagree? Then name one thing that you would have to try in order to be *wrong* about it.
 
-# %% [markdown] written="two_channels" points=4
+# %% [markdown] points=4 written="two_channels"
 # ### BEGIN SOLUTION
 # An example of a good answer, for the small network. *features.0, channel 8* responds to something
 # red or orange, wider than high, on blue-green: its filter is such a blob, and its map of a
@@ -989,7 +989,7 @@ with waits_for("readout", "linear_probe"):
 # accuracy $p$ is $\sqrt{p(1-p)/500}$: which differences in the figure count? A probe with 99 % does
 # not prove that the network *uses* what it reads. Why not?
 
-# %% [markdown] written="what_layers_know" points=4
+# %% [markdown] points=4 written="what_layers_know"
 # ### BEGIN SOLUTION
 # *Best layer.* In the small network it is the second convolution, 96.4 %, against 80.6 % for the
 # pixels. Then the accuracy falls, to 53.6 % for the scores. These have only ten features, and

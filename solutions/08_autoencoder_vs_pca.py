@@ -615,7 +615,7 @@ with waits_for(*needed, "explained_variance"):
 # default, not explored". Then read the learning curves: does the network underfit or overfit, and
 # what would you change first?
 
-# %% [markdown] written="architecture" points=5
+# %% [markdown] points=5 written="architecture"
 # ### BEGIN SOLUTION
 # *Encoder.* 784, four hidden layers of 128, then 2. After each hidden linear layer batch
 # normalisation and ReLU; the code is the plain output of the last linear layer, so that the whole
@@ -802,7 +802,7 @@ with waits_for("knn_accuracy", "planes"):
 # the plane mean, the effort, what happens if you run it again. Then answer: does the autoencoder
 # extract the structure of the data better? You may come back to this question after section 5.
 
-# %% [markdown] written="beats_pca" points=5
+# %% [markdown] points=5 written="beats_pca"
 # ### BEGIN SOLUTION
 # *Error.* With two numbers PCA leaves a squared error of 0.0557 a pixel on the test digits, the
 # autoencoder 0.0370; drawing the mean image leaves 0.0679. In explained variance these are 18 % and
@@ -993,7 +993,7 @@ with waits_for("LinearAutoencoder", "projector", "train_autoencoder", "mean"):
 # axes. Why does the loss not care? What does PCA ask for besides the smallest error, and name one
 # use for which this matters. What then made the autoencoder of section 2 better than PCA?
 
-# %% [markdown] written="other_axes" points=3
+# %% [markdown] points=3 written="other_axes"
 # ### BEGIN SOLUTION
 # Put any invertible matrix after the encoder and its inverse before the decoder: the code changes,
 # the reconstruction does not, and the loss sees the reconstruction alone. Only the subspace is

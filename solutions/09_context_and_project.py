@@ -400,7 +400,7 @@ with waits_for("train_chain", "chains"):
 # training comes from the reader alone, and where does the rest come from? (d) Name something that
 # is lost.
 
-# %% [markdown] written="end_to_end" points=4
+# %% [markdown] points=4 written="end_to_end"
 # ### BEGIN SOLUTION
 # (a) The formula multiplies accuracies on inputs like those that a module was tested on. The reader
 # has 92.8 % on clean digits, but in the chain its inputs are the sender's blurred pictures, on
@@ -993,7 +993,7 @@ with waits_for("predict_probabilities", "audited", "test_digits", "rotated"):
 # are of it. Then: does temperature scaling protect this person when the scanner is changed? And
 # which number would you measure first on the person's own letters?
 
-# %% [markdown] written="audit" points=4
+# %% [markdown] points=4 written="audit"
 # ### BEGIN SOLUTION
 # *1.* On 2,000 test digits like the training digits the network reads 97.1 %. By digit it lies
 # between 95.6 % (the 9, 206 examples) and 100 % (the 0, 196 examples). Most intervals overlap, so I
@@ -1331,7 +1331,7 @@ with waits_for("datasheet"):
 # and what data would that have needed? (d) What would you have changed: data, model, use, or would
 # you not have built it? (e) What do you not know about the case?
 
-# %% [markdown] written="who_is_harmed" points=5
+# %% [markdown] points=5 written="who_is_harmed"
 # ### BEGIN SOLUTION
 # (a) Buolamwini and Gebru, *Gender Shades: Intersectional Accuracy Disparities in Commercial Gender
 # Classification*, FAT* 2018 (PMLR 81). They tested three commercial services that classify a face
@@ -1532,7 +1532,7 @@ with waits_for("proposal"):
 # and what would you have learned then? (d) Which two measurements of this notebook will you repeat
 # on your own network, on which groups or shifts?
 
-# %% [markdown] written="project" points=6
+# %% [markdown] points=6 written="project"
 # ### BEGIN SOLUTION
 # (a) EuroSAT is large enough for a convnet and small enough for a laptop, its
 # licence asks only for its notice to be kept, and the question of transfer to another region can be
