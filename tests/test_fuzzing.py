@@ -1,0 +1,411 @@
+"""Whatever happens to a file, its class is graded, it has its row, and it wins nothing.
+
+A mutant (tests/mutations.py) is a right, half right or wrong submission with random damage. Of
+each of some two thousand the whole of ``course grade`` must say one of two things: what matching
+says it cannot be graded for, or points, of no check more than its base has there.
+
+A failure names the mutant. ``mutant_of(number)`` makes it again.
+"""
+
+import contextlib
+import csv
+import functools
+import json
+import random
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from rich.console import Console
+
+from autograder.compose import source_notebook, student_notebook
+from autograder.course import load_course
+from autograder.errors import CourseError
+from autograder.grade import Class, Settings, grade
+from autograder.master import load_master
+from autograder.matching import match
+from autograder.processes import find_own_tools
+from autograder.released import grade_id
+from autograder.runner import with_answers
+from tests.conftest import small_course
+from tests.mutations import PICTURE, Mutant, key_of, mutant
+
+NAME = "01_mini"
+SEED = 7
+MUTANTS = 2_000
+
+# Four exercises whose answers have no line in common: no lines of one, however joined, answer
+# another. No check takes None, a constant or the argument itself for an answer.
+MASTER = '''\
+# %% [markdown]
+# # A notebook to damage
+
+# %%
+import torch
+from course_helper import waits_for
+
+# %% [markdown]
+# ## Twice
+#
+# Write `double`.
+
+# %% exercise="double"
+def double(x):
+    """Return twice x."""
+    ### BEGIN SOLUTION
+    return x + x
+    ### END SOLUTION
+
+
+# %%
+with waits_for("double"):
+    print(double(4))
+
+# %% exercise="Tally"
+class Tally:
+    """Numbers that come one by one, and their mean."""
+
+    def __init__(self):
+        self.numbers = []
+
+    def add(self, number):
+        """Take one more number."""
+        ### BEGIN SOLUTION
+        self.numbers.append(number)
+        ### END SOLUTION
+
+    def mean(self):
+        """Return the mean of all numbers so far."""
+        ### BEGIN SOLUTION
+        return sum(self.numbers) / len(self.numbers)
+        ### END SOLUTION
+
+
+# %% tags=["skip-execution"]
+raise SystemExit("a long computation that graders skip")
+
+# %% [markdown] written="why" points=2
+# ### BEGIN SOLUTION
+# The model answer mentions linearity of doubling.
+#
+# ### BEGIN RUBRIC
+# Two points for the word linearity in the answer.
+# ### END RUBRIC
+# ### END SOLUTION
+
+# %% exercise="outer"
+def outer(u, v):
+    """Return the table of all products of an entry of u and one of v."""
+    ### BEGIN SOLUTION
+    return u[:, None] * v
+    ### END SOLUTION
+
+
+# %%
+table = torch.arange(3.0)
+with waits_for("outer"):
+    print(outer(table, table))
+
+# %% [markdown]
+# ## Four times
+#
+# Write `fourfold` with `double`.
+
+# %% exercise="fourfold"
+def fourfold(x):
+    """Return four times x."""
+    ### BEGIN SOLUTION
+    return double(double(x))
+    ### END SOLUTION
+
+
+# %%
+with waits_for("double", "fourfold"):
+    print(fourfold(2))
+'''
+
+CHECKS = '''\
+"""Checks of the notebook to damage."""
+
+import torch
+
+from autograder.checks import check
+from autograder.student.course_helper import expect_close, expect_equal
+
+
+@check("double", points=1, hint="Twice means x + x.")
+def doubles_three(double):
+    """Twice 3 is 6."""
+    expect_equal(double(3), 6)
+
+
+@check("double", points=2, hidden=True, hint="Does the answer depend on x at all?")
+def doubles_a_negative_number(double):
+    """Twice -21 is -42."""
+    expect_equal(double(-21), -42)
+
+
+@check("Tally", points=1, hint="Sum over number.")
+def mean_of_two(Tally):
+    """The mean of 2 and 5."""
+    tally = Tally()
+    tally.add(2)
+    tally.add(5)
+    expect_equal(tally.mean(), 3.5)
+
+
+@check("Tally", points=2, hidden=True, hint="Do later numbers count?")
+def mean_goes_on(Tally):
+    """The mean after one more number."""
+    tally = Tally()
+    tally.add(1)
+    tally.add(2)
+    tally.mean()
+    tally.add(12)
+    expect_equal(tally.mean(), 5.0)
+
+
+@check("outer", points=1, hint="One axis for each vector.")
+def table_of_two(outer):
+    """Two entries and three."""
+    u, v = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 5.0, 7.0])
+    expect_close(outer(u, v), torch.tensor([[3.0, 5.0, 7.0], [6.0, 10.0, 14.0]]))
+
+
+@check("outer", points=3, hidden=True, hint="Which vector names the rows?")
+def table_of_random_numbers(outer):
+    """Random entries."""
+    u, v = torch.linspace(1, 2, 5), torch.linspace(3, 5, 4)
+    expect_close(outer(u, v), torch.einsum("i,j->ij", u, v))
+
+
+@check("fourfold", points=1, hint="Double twice.")
+def four_times_two(fourfold):
+    """Four times 2 is 8."""
+    expect_equal(fourfold(2), 8)
+
+
+@check("fourfold", points=2, hidden=True, hint="Does the answer depend on x at all?")
+def four_times_a_negative_number(fourfold):
+    """Four times -5 is -20."""
+    expect_equal(fourfold(-5), -20)
+'''
+
+DOUBLE = 'def double(x):\n    """Return twice x."""\n    return twice(x)'
+TALLY = '''\
+class Tally:
+    """Mine."""
+
+    def __init__(self):
+        self.count, self.total = 0, 0
+
+    def add(self, number):
+        self.count += 1
+        self.total += number
+
+    def mean(self):
+        return self.total / self.count'''
+OUTER = "def outer(u, v):\n    return torch.stack([a * v for a in u])"
+FOURFOLD = "# my answer\ndef fourfold(x):\n    return double(double(x))"
+HELPER = "def twice(x):\n    return 2 * x"
+# What is wrong here stays wrong whatever lines it loses or gains from the other cells: nothing
+# in them doubles a number or makes a table. The right fourfold stands alone, and four times is
+# not twice.
+WRONG_DOUBLE = 'def double(x):\n    """Return twice x."""\n    return 6'
+WRONG_OUTER = "def outer(u, v):\n    return torch.zeros(len(u), len(v))"
+FOURFOLD_ALONE = "def fourfold(x):\n    return 4 * x"
+ANSWERS = {
+    "full": {"double": DOUBLE, "Tally": TALLY, "outer": OUTER, "fourfold": FOURFOLD},
+    "half": {"double": DOUBLE, "Tally": TALLY},
+    "wrong": {
+        "double": WRONG_DOUBLE,
+        "Tally": TALLY,
+        "outer": WRONG_OUTER,
+        "fourfold": FOURFOLD_ALONE,
+    },
+}
+POINTS = {"full": 13, "half": 6, "wrong": 7}
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A class of mutants, graded.
+
+    Attributes:
+        release: the student copy.
+        bases: the undamaged submissions as plain data, by name.
+        rows: of grades.csv, by student.
+        report: the class report.
+    """
+
+    release: NotebookNode
+    bases: dict[str, dict]
+    rows: dict[str, list[dict]]
+    report: str
+
+    def mutant_of(self, number: int) -> tuple[str, Mutant]:
+        """Return the base and the mutant of a number."""
+        return mutant_of(number, self.bases, self.release)
+
+
+def mutant_of(number: int, bases: dict[str, dict], release: NotebookNode) -> tuple[str, Mutant]:
+    """Return the base and the mutant of a number."""
+    base = sorted(bases)[number % len(bases)]
+    stubs = {grade_id(c): c.source for c in release.cells if grade_id(c) in ANSWERS["full"]}
+    return base, mutant(bases[base], SEED, number, stubs)
+
+
+def worn(release: NotebookNode, answers: dict[str, str]) -> dict:
+    """Return a submission with the traces that work leaves, as plain data."""
+    answered = with_answers(release, {**answers, "why": "Because it is linear. ![](a.png)"})
+    notebook = json.loads(nbformat.writes(answered, split_lines=False))
+    notebook["metadata"]["colab"] = {"provenance": []}
+    cells = notebook["cells"]
+    if answers.get("double") == DOUBLE:
+        at = next(n for n, cell in enumerate(cells) if key_of(cell) == "double")
+        own = {"id": "own", "cell_type": "code", "source": HELPER, "outputs": []}
+        cells.insert(at, {**own, "metadata": {"id": "colab", "scrolled": True}})
+    picture = {"output_type": "display_data", "data": {"image/png": PICTURE}, "metadata": {}}
+    for number, cell in enumerate(cells):
+        if cell["cell_type"] == "code":
+            cell["execution_count"] = number
+            cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "8"}, picture]
+        elif key_of(cell) == "why":
+            cell["attachments"] = {"a.png": {"image/png": PICTURE}}
+    return notebook
+
+
+def student_of(number: int) -> str:
+    return f"m{number:04}"
+
+
+@contextlib.contextmanager
+def named_failures(describe):
+    """Let an error of the course's own part of a run say whose submission it was."""
+
+    def named(method):
+        @functools.wraps(method)
+        def wrapped(self, what, *rest):
+            try:
+                return method(self, what, *rest)
+            except Exception as error:
+                student = getattr(what, "submission", what).student
+                error.add_note(describe(student))
+                raise
+
+        return wrapped
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("refuse", "enter"):
+            patch.setattr(Class, name, named(getattr(Class, name)))
+        yield
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory) -> Graded:
+    """Mutants of three submissions in one class with the submissions themselves."""
+    find_own_tools()
+    with small_course(tmp_path_factory.mktemp("fuzz") / "mini", MASTER, CHECKS) as root:
+        course = load_course(root)
+        release = student_notebook(source_notebook(course, load_master(course, NAME)))
+        bases = {name: worn(release, answers) for name, answers in ANSWERS.items()}
+        files = {name: json.dumps(base).encode() for name, base in bases.items()}
+        for number in range(MUTANTS):
+            files[student_of(number)] = mutant_of(number, bases, release)[1].data
+        for student, data in files.items():
+            (root / "class" / student).mkdir(parents=True)
+            (root / "class" / student / f"{NAME}.ipynb").write_bytes(data)
+
+        def describe(student: str) -> str:
+            if student in bases:
+                return f"the base {student!r}"
+            return told(int(student[1:]), mutant_of(int(student[1:]), bases, release))
+
+        settings = Settings(workers=2, feedback=False, gradescope=True)
+        with named_failures(describe):
+            grade(course, [NAME], root / "class", root / "out", Console(quiet=True), settings)
+        with (root / "out" / "grades.csv").open(newline="", encoding="utf-8") as file:
+            rows = {}
+            for row in csv.DictReader(file):
+                rows.setdefault(row["student"], []).append(row)
+        report = (root / "out" / "report.html").read_text(encoding="utf-8")
+        return Graded(release, bases, rows, report)
+
+
+def told(number: int, made: tuple[str, Mutant]) -> str:
+    """Say which mutant it is, for messages."""
+    base, damaged = made
+    return f"mutant {number} of seed {SEED}, of the {base!r} submission: {', '.join(damaged.steps)}"
+
+
+def points(rows: list[dict]) -> dict[str, float]:
+    """Return the points by check."""
+    return {f"{row['exercise']}: {row['check']}": float(row["points"]) for row in rows}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_bases_have_the_points_that_their_answers_earn(graded):
+    assert {base: sum(points(graded.rows[base]).values()) for base in POINTS} == POINTS
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_every_mutant_is_graded_or_refused_for_what_matching_says(graded):
+    for number in range(MUTANTS):
+        base, damaged = graded.mutant_of(number)
+        problem = ""
+        try:
+            match(damaged.data, graded.release)
+        except CourseError as error:
+            problem = error.message
+        rows = graded.rows.get(student_of(number), [])
+        name = told(number, (base, damaged))
+        assert list(points(rows)) == list(points(graded.rows[base])), name
+        broken = {row["message"] for row in rows if row["status"] == "broken"}
+        assert broken == ({problem} if problem else set()), name
+        assert not problem or all(row["status"] == "broken" for row in rows), name
+        assert student_of(number) in graded.report, name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_no_mutant_has_more_points_at_any_check_than_its_base(graded):
+    for number in range(MUTANTS):
+        base, damaged = graded.mutant_of(number)
+        mine, most = points(graded.rows[student_of(number)]), points(graded.rows[base])
+        more = {check: mine[check] for check in mine if mine[check] > most[check]}
+        assert not more, told(number, (base, damaged))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_damage_to_metadata_and_outputs_costs_no_point(graded):
+    harmless = 0
+    for number in range(MUTANTS):
+        base, damaged = graded.mutant_of(number)
+        if damaged.harmless:
+            harmless += 1
+            assert points(graded.rows[student_of(number)]) == points(graded.rows[base]), told(
+                number, (base, damaged)
+            )
+    assert harmless > MUTANTS / 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_damage_is_neither_deadly_nor_idle(graded):
+    """Most mutants are graded, and many of them lose points; else nothing above says much."""
+    shares = {"broken": 0, "fewer": 0, "same": 0}
+    for number in range(MUTANTS):
+        base, _ = graded.mutant_of(number)
+        rows = graded.rows[student_of(number)]
+        if rows[0]["status"] == "broken":
+            shares["broken"] += 1
+        else:
+            shares["same" if points(rows) == points(graded.rows[base]) else "fewer"] += 1
+    assert shares["broken"] < 0.25 * MUTANTS
+    assert min(shares["fewer"], shares["same"]) > 0.2 * MUTANTS
