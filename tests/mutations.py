@@ -25,11 +25,18 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-GARBAGE = ("\x00", "\ud800", "\udfff", "\ufeff", "\u2028", "\u202e", "§", "€", "🙂", "\x1b[31m", "`")
-GARBAGE += ("?", "$", "(", "'", '"""', "\\", "\r", "\t", "<script>", "{{", "### END SOLUTION", "\n\n")
-ODD = (None, True, -1, 0, 1e308, float("nan"), float("-inf"), 2**70, "", "x", "\ud800", [], {}, [{}])
-ODD += ([None, 1], {"a": {"b": []}}, "y" * 300)
+PICTURE = (  # one pixel, as a PNG
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+GARBAGE = (
+    *"\x00\ud800\udfff\ufeff\u2028\u202e§€🙂`?$('\\\r\t",
+    *("\x1b[31m", '"""', "<script>", "{{", "### END SOLUTION", "\n\n"),
+)
+ODD = (
+    *(None, True, -1, 0, 1e308, float("nan"), float("-inf"), 2**70),
+    *("", "x", "\ud800", "y" * 300, [], {}, [{}], [None, 1], {"a": {"b": []}}),
+)
 WILD = ("cell_answer", "cell_define", "cell_own")
 # Damage to what no answer, name or place stands in: it may not cost a point either.
 HARMLESS = (
@@ -475,3 +482,21 @@ class Mutations:
         page = b"<!DOCTYPE html><title>notebook</title>" + data
         odd = [b"", b"\n", b"null", b"[]", b"{}", b'{"cells": 3}', b'{"cells": [null, 1]}']
         return self.random.choice([*odd, b"%PDF-1.7\n" + data, page, archive.getvalue()])
+
+
+LETTERS = (
+    *"aZ09_-. @+=#%&!?*:;,|<>\"'\\()[]{}~^$`",
+    *"äßŁ中あ한عא🙂ﬁⅣÅ\u0301\u200b\u202e\u2028\xa0\x01\x1b\x7f\n\r\t",
+    *("LATE_", "_123_456_", "01_", "Copy of ", " (1)", ".ipynb", "..", "CON", "submitted"),
+    *("=cmd|' C calc'!A0", "{{7*7}}", "<b>", "%s", "$HOME", "e\u0301", "é"),
+)
+NO_TEXT = (b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f")  # not UTF-8
+
+
+def odd_name(generator: random.Random) -> bytes:
+    """Return a name that a folder can have on Linux, visible and at most 255 bytes long."""
+    parts = [generator.choice(LETTERS).encode() for _ in range(generator.choice((1, 2, 4, 8, 60)))]
+    if generator.random() < 0.2:
+        parts.insert(generator.randrange(len(parts) + 1), generator.choice(NO_TEXT))
+    name = b"".join(parts)[:255]
+    return b"_" + name[1:] if name.startswith(b".") else name

@@ -11,8 +11,8 @@ import contextlib
 import csv
 import functools
 import json
+import os
 import random
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,21 +21,26 @@ import pytest
 from nbformat import NotebookNode
 from rich.console import Console
 
-from autograder.compose import source_notebook, student_notebook
+from autograder.compose import dumps, source_notebook, student_notebook
 from autograder.course import load_course
 from autograder.errors import CourseError
 from autograder.grade import Class, Settings, grade
+from autograder.intake import Submission, find_submissions
 from autograder.master import load_master
 from autograder.matching import match
 from autograder.processes import find_own_tools
-from autograder.released import grade_id
+from autograder.prove import solutions
+from autograder.released import grade_id, settings
 from autograder.runner import with_answers
-from tests.conftest import small_course
-from tests.mutations import PICTURE, Mutant, key_of, mutant
+from autograder.sources import safe_name
+from tests.conftest import ROOT, small_course
+from tests.mutations import PICTURE, Mutant, key_of, mutant, odd_name
+from tests.test_matching import NAMES, check_promises, released
 
 NAME = "01_mini"
 SEED = 7
 MUTANTS = 2_000
+MATCHED = 400  # of the real notebooks, through matching alone
 
 # Four exercises whose answers have no line in common: no lines of one, however joined, answer
 # another. No check takes None, a constant or the argument itself for an answer.
@@ -251,11 +256,15 @@ class Graded:
         return mutant_of(number, self.bases, self.release)
 
 
+def stubs_of(release: NotebookNode) -> dict[str, str]:
+    """Return the texts of the cells that students fill in, by grade id."""
+    return {grade_id(c): c.source for c in release.cells if settings(c).get("solution")}
+
+
 def mutant_of(number: int, bases: dict[str, dict], release: NotebookNode) -> tuple[str, Mutant]:
     """Return the base and the mutant of a number."""
     base = sorted(bases)[number % len(bases)]
-    stubs = {grade_id(c): c.source for c in release.cells if grade_id(c) in ANSWERS["full"]}
-    return base, mutant(bases[base], SEED, number, stubs)
+    return base, mutant(bases[base], SEED, number, stubs_of(release))
 
 
 def worn(release: NotebookNode, answers: dict[str, str]) -> dict:
@@ -409,3 +418,117 @@ def test_the_damage_is_neither_deadly_nor_idle(graded):
             shares["same" if points(rows) == points(graded.rows[base]) else "fewer"] += 1
     assert shares["broken"] < 0.25 * MUTANTS
     assert min(shares["fewer"], shares["same"]) > 0.2 * MUTANTS
+
+
+# ---------------------------------------------------------------------- the real notebooks
+
+
+@functools.cache
+def real_bases(name: str) -> dict[str, dict]:
+    """Return the untouched notebook, the solved one and a half-solved one as plain data."""
+    release = released(name)
+    solved = solutions(load_master(load_course(ROOT), name))
+    half = dict(list(solved.items())[::2])
+    answers = {"untouched": {}, "solved": solved, "half": half}
+    return {b: json.loads(dumps(with_answers(release, given))) for b, given in answers.items()}
+
+
+def real_mutant(number: int, without: tuple[str, ...] = ()) -> tuple[str, str, Mutant]:
+    """Return the name of the notebook, its base, and the mutant of a number."""
+    name = NAMES[number % len(NAMES)]
+    bases = real_bases(name)
+    base = sorted(bases)[number // len(NAMES) % len(bases)]
+    return name, base, mutant(bases[base], SEED, number, stubs_of(released(name)), without)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_mutants_of_the_nine_notebooks_are_matched_or_refused(part):
+    matched = 0
+    for number in range(part, MATCHED, 4):
+        name, base, damaged = real_mutant(number)
+        try:
+            matched += is_matched(name, damaged.data)
+        except Exception as error:
+            error.add_note(told(number, (f"{base} {name}", damaged)))
+            raise
+    assert matched > 0.7 * MATCHED / 4
+
+
+def is_matched(name: str, data: bytes) -> bool:
+    """Tell whether a file can be graded; if so, its match must be a fixed point."""
+    try:
+        result = match(data, released(name))
+    except CourseError as error:
+        assert "\n" not in str(error)
+        return False
+    check_promises(result.notebook, name)
+    assert match(dumps(result.notebook).encode(), released(name)).notebook == result.notebook
+    assert all("\n" not in note and len(note) < 500 for note in result.notes)
+    return True
+
+
+# ---------------------------------------------------------------------- folders and archives
+
+
+FILES = {  # what a student's folder may hold, beside the right notebook
+    "notebook": lambda name, data: {f"{name}.ipynb": data},
+    "copy": lambda name, data: {f"Copy of {name} (2).ipynb": data, f"{name}.ipynb": data[:99]},
+    "garbage": lambda name, data: {f"{name}.ipynb": b"\x00\xff{"},
+    "below": lambda name, data: {f"{name}/{name}.ipynb": data, "x/y/z.ipynb": b"{}"},
+    "stamped": lambda name, data: {f"{name}/{name}.ipynb": data, f"{name}/timestamp.txt": b"\xff"},
+    "others": lambda name, data: {"work.zip": b"PK\x03\x04", "notes.txt": b"", "a.pdf": b"%PDF"},
+    "renamed": lambda name, data: {"final (3).ipynb.txt": data},
+    "unnamed": lambda name, data: {"\x01.ipynb": b'{"cells": []}'},
+    "nothing": lambda name, data: {},
+}
+
+
+@pytest.fixture(scope="module")
+def releases() -> dict[str, NotebookNode]:
+    """The student copies of the real notebooks."""
+    return {name: released(name) for name in NAMES}
+
+
+def names_of(generator: random.Random, amount: int) -> list[bytes]:
+    names = set()
+    while len(names) < amount:
+        names.add(odd_name(generator))
+    return sorted(names)
+
+
+def check_found(found: list[Submission]) -> None:
+    """Check what holds of all submissions, and that each can be read or says why not."""
+    pairs = [(each.student.casefold(), each.notebook) for each in found]
+    assert len(set(pairs)) == len(pairs)
+    for each in found:
+        assert safe_name(each.student) == each.student or each.student.endswith("_"), each.student
+        assert each.place.isprintable()
+        try:
+            assert isinstance(each.read(), bytes)
+        except CourseError as error:
+            assert str(error)
+
+
+def odd_class(place: Path, number: int, data: bytes) -> list[bytes]:
+    """Make a folder a student with odd names and contents; return the names."""
+    generator = random.Random(f"{SEED} folder {number}")
+    names = names_of(generator, 12)
+    for name in names:
+        folder = place / os.fsdecode(name)
+        folder.mkdir(parents=True)
+        for path, content in generator.choice(list(FILES.values()))(NAMES[0], data).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+    return names
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_every_folder_is_a_student_whatever_its_name(number, releases, tmp_path):
+    names = odd_class(tmp_path / "class", number, dumps(releases[NAMES[0]]).encode())
+    try:
+        found = find_submissions(tmp_path / "class", releases, NAMES[0])
+    except CourseError as error:
+        assert "no submission of" in str(error), names
+        return
+    check_found(found)
+    assert len({each.student for each in found}) == len(names), f"{number}: {names}"
