@@ -469,6 +469,14 @@ def test_names_that_are_not_utf8_can_be_printed(releases, tmp_path):
     assert only.place.encode("utf-8") and only.student == "J_rgen"
 
 
+def test_names_that_look_alike_once_printed_are_two_students(find):
+    files = {f"J{odd}rgen/{FOUR}.ipynb": STUB for odd in ("\x01", "\x02", "\ufffd")}
+    found = find(files)
+    assert [each.notebook for each in found] == [FOUR] * 3
+    students = {each.student for each in found}
+    assert len(students) == 3 and "J_rgen" in students
+
+
 # ------------------------------------------------------------------------- archives
 
 

@@ -637,6 +637,18 @@ def test_cell_ids_are_unique():
     assert len(set(ids)) == len(ids)
 
 
+def test_the_text_of_a_check_is_no_answer_whatever_its_metadata_say():
+    notebook = submission()
+    cell(notebook, "one_hot")["source"] = ANSWER
+    copied = copy.deepcopy(cell(notebook, "one_hot-public-1"))
+    copied["metadata"] = copy.deepcopy(cell(notebook, "one_hot")["metadata"])
+    notebook["cells"].insert(place(notebook, "one_hot") + 2, copied)
+    result = matched(notebook)
+    assert sources(result.notebook).count("".join(copied["source"])) == 1
+    assert ANSWER in sources(result.notebook)
+    assert not any("Several cells" in note for note in result.notes)
+
+
 # ---------------------------------------------------------------------- speed
 
 
