@@ -4,7 +4,8 @@ A mutant (tests/mutations.py) is a right, half right or wrong submission with ra
 each of some two thousand the whole of ``course grade`` must say one of two things: what matching
 says it cannot be graded for, or points, of no check more than its base has there.
 
-A failure names the mutant. ``mutant_of(number)`` makes it again.
+A failure names the mutant; its file is in pytest's temporary folder (``--basetemp``), in
+``class/m0123/``, and ``mutant_of`` or ``real_mutant`` makes it again.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import functools
 import json
 import os
 import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +42,8 @@ from tests.test_matching import NAMES, check_promises, released
 NAME = "01_mini"
 SEED = 7
 MUTANTS = 2_000
-MATCHED = 400  # of the real notebooks, through matching alone
+ODD_FOLDERS = 24  # with the full submission in them
+MATCHED = 270  # of the real notebooks, through matching alone
 
 # Four exercises whose answers have no line in common: no lines of one, however joined, answer
 # another. No check takes None, a constant or the argument itself for an answer.
@@ -241,19 +244,23 @@ class Graded:
 
     Attributes:
         release: the student copy.
-        bases: the undamaged submissions as plain data, by name.
+        mutants: by number, each with the name of its base.
         rows: of grades.csv, by student.
         report: the class report.
+        odd: how many more students there are, in folders with odd names.
     """
 
     release: NotebookNode
-    bases: dict[str, dict]
+    mutants: list[tuple[str, Mutant]]
     rows: dict[str, list[dict]]
     report: str
+    odd: int
 
-    def mutant_of(self, number: int) -> tuple[str, Mutant]:
-        """Return the base and the mutant of a number."""
-        return mutant_of(number, self.bases, self.release)
+    def each(self) -> Iterator[tuple[str, list[dict], list[dict], Mutant]]:
+        """Yield of every mutant how to make it again, its rows, its base's rows, and itself."""
+        for number, (base, damaged) in enumerate(self.mutants):
+            mine = self.rows.get(student_of(number), [])
+            yield told(number, base, damaged), mine, self.rows[base], damaged
 
 
 def stubs_of(release: NotebookNode) -> dict[str, str]:
@@ -292,7 +299,7 @@ def student_of(number: int) -> str:
 
 
 @contextlib.contextmanager
-def named_failures(describe):
+def named_failures(describe: Callable[[str], str]) -> Iterator[None]:
     """Let an error of the course's own part of a run say whose submission it was."""
 
     def named(method):
@@ -321,32 +328,28 @@ def graded(tmp_path_factory) -> Graded:
         course = load_course(root)
         release = student_notebook(source_notebook(course, load_master(course, NAME)))
         bases = {name: worn(release, answers) for name, answers in ANSWERS.items()}
+        mutants = [mutant_of(number, bases, release) for number in range(MUTANTS)]
         files = {name: json.dumps(base).encode() for name, base in bases.items()}
-        for number in range(MUTANTS):
-            files[student_of(number)] = mutant_of(number, bases, release)[1].data
+        odd = names_of(random.Random(SEED), ODD_FOLDERS)
+        files |= {os.fsdecode(name): files["full"] for name in odd}
+        files |= {student_of(number): each.data for number, (_, each) in enumerate(mutants)}
         for student, data in files.items():
             (root / "class" / student).mkdir(parents=True)
             (root / "class" / student / f"{NAME}.ipynb").write_bytes(data)
-
-        def describe(student: str) -> str:
-            if student in bases:
-                return f"the base {student!r}"
-            return told(int(student[1:]), mutant_of(int(student[1:]), bases, release))
-
+        names = {student_of(number): told(number, *each) for number, each in enumerate(mutants)}
         settings = Settings(workers=2, feedback=False, gradescope=True)
-        with named_failures(describe):
+        with named_failures(lambda student: names.get(student, student)):
             grade(course, [NAME], root / "class", root / "out", Console(quiet=True), settings)
+        rows: dict[str, list[dict]] = {}
         with (root / "out" / "grades.csv").open(newline="", encoding="utf-8") as file:
-            rows = {}
             for row in csv.DictReader(file):
                 rows.setdefault(row["student"], []).append(row)
         report = (root / "out" / "report.html").read_text(encoding="utf-8")
-        return Graded(release, bases, rows, report)
+        return Graded(release, mutants, rows, report, len(odd))
 
 
-def told(number: int, made: tuple[str, Mutant]) -> str:
+def told(number: int, base: str, damaged: Mutant) -> str:
     """Say which mutant it is, for messages."""
-    base, damaged = made
     return f"mutant {number} of seed {SEED}, of the {base!r} submission: {', '.join(damaged.steps)}"
 
 
@@ -364,43 +367,34 @@ def test_bases_have_the_points_that_their_answers_earn(graded):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_every_mutant_is_graded_or_refused_for_what_matching_says(graded):
-    for number in range(MUTANTS):
-        base, damaged = graded.mutant_of(number)
+    for name, rows, of_base, damaged in graded.each():
         problem = ""
         try:
             match(damaged.data, graded.release)
         except CourseError as error:
             problem = error.message
-        rows = graded.rows.get(student_of(number), [])
-        name = told(number, (base, damaged))
-        assert list(points(rows)) == list(points(graded.rows[base])), name
-        broken = {row["message"] for row in rows if row["status"] == "broken"}
-        assert broken == ({problem} if problem else set()), name
-        assert not problem or all(row["status"] == "broken" for row in rows), name
-        assert student_of(number) in graded.report, name
+        assert list(points(rows)) == list(points(of_base)), name
+        assert {row["status"] == "broken" for row in rows} == {bool(problem)}, name
+        assert not problem or {row["message"] for row in rows} == {problem}, name
+        assert rows[0]["student"] in graded.report, name
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_no_mutant_has_more_points_at_any_check_than_its_base(graded):
-    for number in range(MUTANTS):
-        base, damaged = graded.mutant_of(number)
-        mine, most = points(graded.rows[student_of(number)]), points(graded.rows[base])
-        more = {check: mine[check] for check in mine if mine[check] > most[check]}
-        assert not more, told(number, (base, damaged))
+    for name, rows, of_base, _ in graded.each():
+        mine, most = points(rows), points(of_base)
+        assert not {check: mine[check] for check in mine if mine[check] > most[check]}, name
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_damage_to_metadata_and_outputs_costs_no_point(graded):
     harmless = 0
-    for number in range(MUTANTS):
-        base, damaged = graded.mutant_of(number)
+    for name, rows, of_base, damaged in graded.each():
         if damaged.harmless:
             harmless += 1
-            assert points(graded.rows[student_of(number)]) == points(graded.rows[base]), told(
-                number, (base, damaged)
-            )
+            assert points(rows) == points(of_base), name
     assert harmless > MUTANTS / 20
 
 
@@ -408,16 +402,22 @@ def test_damage_to_metadata_and_outputs_costs_no_point(graded):
 @pytest.mark.timeout(1800)
 def test_the_damage_is_neither_deadly_nor_idle(graded):
     """Most mutants are graded, and many of them lose points; else nothing above says much."""
-    shares = {"broken": 0, "fewer": 0, "same": 0}
-    for number in range(MUTANTS):
-        base, _ = graded.mutant_of(number)
-        rows = graded.rows[student_of(number)]
-        if rows[0]["status"] == "broken":
-            shares["broken"] += 1
-        else:
-            shares["same" if points(rows) == points(graded.rows[base]) else "fewer"] += 1
-    assert shares["broken"] < 0.25 * MUTANTS
-    assert min(shares["fewer"], shares["same"]) > 0.2 * MUTANTS
+    broken = fewer = 0
+    for _, rows, of_base, _ in graded.each():
+        is_broken = rows[0]["status"] == "broken"
+        broken += is_broken
+        fewer += not is_broken and points(rows) != points(of_base)
+    assert 0.02 * MUTANTS < broken < 0.25 * MUTANTS
+    assert 0.2 * MUTANTS < fewer < 0.8 * MUTANTS
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_students_with_odd_names_have_their_points_too(graded):
+    known = {student_of(number) for number in range(MUTANTS)} | set(POINTS)
+    odd = graded.rows.keys() - known
+    assert len(odd) == graded.odd
+    assert {sum(points(graded.rows[student]).values()) for student in odd} == {POINTS["full"]}
 
 
 # ---------------------------------------------------------------------- the real notebooks
@@ -449,7 +449,7 @@ def test_mutants_of_the_nine_notebooks_are_matched_or_refused(part):
         try:
             matched += is_matched(name, damaged.data)
         except Exception as error:
-            error.add_note(told(number, (f"{base} {name}", damaged)))
+            error.add_note(told(number, f"{base} {name}", damaged))
             raise
     assert matched > 0.7 * MATCHED / 4
 
