@@ -12,6 +12,7 @@ import itertools
 import os
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections import Counter
@@ -23,6 +24,11 @@ from autograder.errors import CourseError
 
 MAX_FILE = 100_000_000
 MAX_FILES = 100_000
+# What zipfile raises for one damaged byte or another.
+DAMAGED = (
+    *(OSError, EOFError, RuntimeError, ValueError, OverflowError),
+    *(struct.error, zipfile.BadZipFile, zlib.error),
+)
 IGNORED = {"__MACOSX", "__pycache__", "node_modules"}
 
 
@@ -65,7 +71,7 @@ class File:
             raise CourseError(self.problem)
         try:
             data = self._read_file() if self.member is None else self._read_member()
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        except DAMAGED as error:
             reason = (getattr(error, "strerror", "") or str(error)).splitlines() or ["damaged"]
             raise CourseError(
                 f"cannot be read: {printable(reason[0])[:100]}; download it again"
@@ -184,7 +190,7 @@ def _members(path: Path) -> Iterator[File | tuple[str, ...]]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise CourseError(
             f"neither a folder nor a readable zip archive ({error}); "
             "give what the learning-management system lets you download",

@@ -11,9 +11,11 @@ A failure names the mutant; its file is in pytest's temporary folder (``--basete
 import contextlib
 import csv
 import functools
+import io
 import json
 import os
 import random
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -470,6 +472,8 @@ def is_matched(name: str, data: bytes) -> bool:
 # ---------------------------------------------------------------------- folders and archives
 
 
+ARCHIVES = 400
+SMALL = b'{"cells": [{"cell_type": "code", "source": "x = 1", "metadata": {}}], "nbformat": 4}'
 FILES = {  # what a student's folder may hold, beside the right notebook
     "notebook": lambda name, data: {f"{name}.ipynb": data},
     "copy": lambda name, data: {f"Copy of {name} (2).ipynb": data, f"{name}.ipynb": data[:99]},
@@ -532,3 +536,72 @@ def test_every_folder_is_a_student_whatever_its_name(number, releases, tmp_path)
         return
     check_found(found)
     assert len({each.student for each in found}) == len(names), f"{number}: {names}"
+
+
+def archive_of(generator: random.Random, data: bytes) -> tuple[bytes, int]:
+    """Return a zip archive as one system or another makes it, and how many students are in it."""
+    layout = generator.choice(
+        [
+            "{who}/{name}.ipynb",
+            "submitted/{who}/{name}/{name}.ipynb",
+            "class/{who}/{name}.ipynb",
+            "{who}_12{n}_345{n}_{name}-2.ipynb",
+            "{who} Lee_7{n}_assignsubmission_file_/{name}.ipynb",
+            "Work_{who}_attempt_2026-11-01-12-00-0{n}_{name}.ipynb",
+            "submission_{n}/{name}.ipynb",
+        ]
+    )
+    place = io.BytesIO()
+    students = ["ada", "bob", "cem", "dan"]
+    with zipfile.ZipFile(place, "w", generator.choice([0, zipfile.ZIP_DEFLATED])) as archive:
+        for n, who in enumerate(students):
+            archive.writestr(layout.format(who=who, n=n, name=NAMES[0]), data)
+        if layout.startswith("submission_"):
+            people = "".join(GRADESCOPE.format(n=n, who=who) for n, who in enumerate(students))
+            archive.writestr("submission_metadata.yml", people)
+    return place.getvalue(), len(students)
+
+
+GRADESCOPE = """\
+submission_{n}:
+  :submitters:
+  - :name: {who}
+    :sid: '1{n}'
+  :created_at: 2026-11-01 12:00:00.000000000 Z
+"""
+
+
+def damaged_bytes(generator: random.Random, data: bytes, begin: int, end: int) -> bytes:
+    """Return the bytes with some of those from begin to end flipped or overwritten."""
+    changed = bytearray(data)
+    for _ in range(generator.choice([1, 1, 2, 5, 50])):
+        changed[generator.randrange(begin, end)] = generator.randrange(256)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_damaged_archives_are_read_or_refused(part, releases, tmp_path):
+    for number in range(part, ARCHIVES, 4):
+        generator = random.Random(f"{SEED} archive {number}")
+        whole, students = archive_of(generator, SMALL)
+        directory = whole.index(b"PK\x01\x02")
+        place = tmp_path / f"{number}.zip"
+        # Half of them keep the table of contents: then nobody may be lost.
+        listed = generator.random() < 0.5
+        begin, end = (200, directory) if listed else (0, len(whole))
+        data = damaged_bytes(generator, whole, begin, end)
+        if not listed and generator.random() < 0.2:
+            data = data[: generator.randrange(len(data))] + data[generator.randrange(len(data)) :]
+        place.write_bytes(data)
+        try:
+            found = find_submissions(place, releases, NAMES[0])
+        except CourseError as error:
+            assert "\n" not in str(error), number
+            # Of a damaged table of people nobody can tell whose the folders are.
+            assert not listed or "submission_metadata" in str(error), f"{number}: {error}"
+            continue
+        except Exception as error:
+            error.add_note(f"archive {number} of seed {SEED}: {place}")
+            raise
+        check_found(found)
+        assert not listed or len({each.student for each in found}) >= students, number
