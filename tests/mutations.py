@@ -137,7 +137,10 @@ class Mutations:
         for _ in range(self.random.choice((1, 1, 1, 2, 2, 3, 5, 12))):
             cells = notebook["cells"]
             prefix = self.random.choice(("cell", "cell", "cell", "source", "source", "notebook"))
-            kind = self.random.choice([k for k in kinds(prefix) if k not in self.without])
+            possible = [k for k in kinds(prefix) if k not in self.without]
+            if not possible:
+                continue
+            kind = self.random.choice(possible)
             if prefix == "notebook":
                 getattr(self, kind)(notebook)
                 steps.append(kind)
@@ -153,7 +156,7 @@ class Mutations:
         data = json.dumps(notebook, indent=1, ensure_ascii=self.random.random() < 0.5)
         data = data.encode("utf-8", "surrogatepass")
         if self.random.random() < 0.15:
-            kind = self.random.choice(kinds("file"))
+            kind = self.random.choice([k for k in kinds("file") if k not in self.without])
             data = getattr(self, kind)(data)
             steps.append(kind)
         return Mutant(data, tuple(steps))

@@ -28,7 +28,7 @@ from rich.console import Console
 from autograder.compose import dumps, source_notebook, student_notebook
 from autograder.course import load_course
 from autograder.errors import CourseError
-from autograder.grade import Class, Settings, grade
+from autograder.grade import Class, Settings, feedback_page, grade
 from autograder.intake import Submission, find_submissions
 from autograder.master import load_master
 from autograder.matching import match
@@ -38,13 +38,14 @@ from autograder.released import grade_id, settings
 from autograder.runner import with_answers
 from autograder.sources import safe_name
 from tests.conftest import ROOT, small_course
-from tests.mutations import PICTURE, Mutant, key_of, mutant, odd_name
+from tests.mutations import PICTURE, WILD, Mutant, key_of, kinds, mutant, odd_name
 from tests.test_matching import NAMES, check_promises, released
 
 NAME = "01_mini"
 SEED = 7
 MUTANTS = 2_000
 ODD_FOLDERS = 24  # with the full submission in them
+REAL = 27  # through everything, feedback included
 MATCHED = 270  # of the real notebooks, through matching alone
 
 # Four exercises whose answers have no line in common: no lines of one, however joined, answer
@@ -467,6 +468,49 @@ def is_matched(name: str, data: bytes) -> bool:
     assert match(dumps(result.notebook).encode(), released(name)).notebook == result.notebook
     assert all("\n" not in note and len(note) < 500 for note in result.notes)
     return True
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_mutants_of_the_nine_notebooks_win_nothing(course, tmp_path):
+    """They are graded with feedback; where an exercise was open no check passes."""
+    find_own_tools()
+    mutants = {f"r{number:02}": damaged_real(number) for number in range(REAL)}
+    for student, (name, _, _, damaged) in mutants.items():
+        (tmp_path / "class" / student).mkdir(parents=True)
+        (tmp_path / "class" / student / f"{name}.ipynb").write_bytes(damaged.data)
+    console = Console(record=True, quiet=True)
+    with named_failures(lambda student: mutants[student][2]):
+        given = grade(
+            course, course.names, tmp_path / "class", tmp_path / "out", console, Settings(workers=2)
+        )
+    for student, (name, solved, how, _) in mutants.items():
+        rows = [row for row in given if row.student == student]
+        assert {row.notebook for row in rows} == {name}, how
+        assert {row.exercise for row in rows} == stubs_of(released(name)).keys(), how
+        for row in rows:
+            assert row.points <= (row.maximum if row.exercise in solved else 0), (how, row)
+            assert "grading" not in row.message or row.status != "broken", (how, row)
+        page = feedback_page(tmp_path / "out", student, name)
+        assert page.is_file() == (rows[0].status != "broken"), how
+        assert student in (tmp_path / "out" / "report.html").read_text(encoding="utf-8"), how
+    assert sum(row.points > 0 for row in given) > 100
+
+
+def damaged_real(number: int) -> tuple[str, set[str], str, Mutant]:
+    """Return a notebook's name, what is solved in it, how to make it again, and the mutant.
+
+    Half-solved ones keep the lines of their stubs: a function that returns nothing does leave
+    its arguments alone, which a check may ask for.
+    """
+    name = NAMES[number % len(NAMES)]
+    base = ("solved", "half")[number // len(NAMES) % 2]
+    spared = () if base == "solved" else (*kinds("source"), "cell_split", "file_hole")
+    notebook = real_bases(name)[base]
+    damaged = mutant(notebook, SEED, number, stubs_of(released(name)), (*WILD, *spared))
+    every = solutions(load_master(load_course(ROOT), name))
+    solved = set(every) if base == "solved" else set(list(every)[::2])
+    return name, solved, told(number, f"{base} {name}", damaged), damaged
 
 
 # ---------------------------------------------------------------------- folders and archives
