@@ -22,6 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 # Roughly in seconds.
 SLOWEST = {
+    "test_fuzzing.py": 200,
     "test_graders_agree.py": 150,
     "test_grade.py": 120,
     "test_demo.py": 100,

@@ -36,7 +36,7 @@ from autograder.processes import find_own_tools
 from autograder.prove import solutions
 from autograder.released import grade_id, settings
 from autograder.runner import with_answers
-from autograder.sources import safe_name
+from autograder.sources import RESERVED
 from tests.conftest import ROOT, small_course
 from tests.mutations import PICTURE, WILD, Mutant, key_of, kinds, mutant, odd_name
 from tests.test_matching import NAMES, check_promises, released
@@ -549,7 +549,10 @@ def check_found(found: list[Submission]) -> None:
     pairs = [(each.student.casefold(), each.notebook) for each in found]
     assert len(set(pairs)) == len(pairs)
     for each in found:
-        assert safe_name(each.student) == each.student or each.student.endswith("_"), each.student
+        # A name for a file on every system.
+        assert each.student.isprintable() and not set(each.student) & set(' /\\:*?"<>|')
+        assert 0 < len(each.student) < 100 and each.student[0] not in ".-"
+        assert not RESERVED.fullmatch(each.student)
         assert each.place.isprintable()
         try:
             assert isinstance(each.read(), bytes)
