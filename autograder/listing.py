@@ -7,12 +7,16 @@ folder, an encrypted member) is listed with the reason.
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import os
 import re
 import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +24,11 @@ from autograder.errors import CourseError
 
 MAX_FILE = 100_000_000
 MAX_FILES = 100_000
+# What zipfile raises for one damaged byte or another.
+DAMAGED = (
+    *(OSError, EOFError, RuntimeError, ValueError, OverflowError),
+    *(struct.error, zipfile.BadZipFile, zlib.error),
+)
 IGNORED = {"__MACOSX", "__pycache__", "node_modules"}
 
 
@@ -62,7 +71,7 @@ class File:
             raise CourseError(self.problem)
         try:
             data = self._read_file() if self.member is None else self._read_member()
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        except DAMAGED as error:
             reason = (getattr(error, "strerror", "") or str(error)).splitlines() or ["damaged"]
             raise CourseError(
                 f"cannot be read: {printable(reason[0])[:100]}; download it again"
@@ -124,6 +133,17 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
+def told_apart(names: Iterable[str]) -> dict[str, str]:
+    """Return by name how the entries of one folder are called: printable, and all different."""
+    shown = {name: printable(name) for name in names}
+    often = Counter(shown.values())
+    for name, text in shown.items():
+        if often[text] > 1 and text != name:
+            mark = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+            shown[name] = f"{text}_{mark}"
+    return shown
+
+
 def _ignored(name: str) -> bool:
     return name.startswith(".") or name in IGNORED
 
@@ -140,10 +160,11 @@ def _walk(root: Path) -> Iterator[File | tuple[str, ...]]:
                 raise CourseError(f"cannot be read: {error.strerror}", root) from None
             yield File((*parts, "."), folder, problem=f"cannot be read: {error.strerror}")
             continue
+        shown = told_apart(entry.name for entry in entries)
         for entry in entries:
             if _ignored(entry.name):
                 continue
-            path, below = folder / entry.name, (*parts, printable(entry.name))
+            path, below = folder / entry.name, (*parts, shown[entry.name])
             if entry.is_dir(follow_symlinks=False):
                 yield below
                 pending.append((path, below))
@@ -169,15 +190,17 @@ def _members(path: Path) -> Iterator[File | tuple[str, ...]]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise CourseError(
             f"neither a folder nor a readable zip archive ({error}); "
             "give what the learning-management system lets you download",
             path,
         ) from None
-    for number, info in enumerate(members):
-        name = _member_name(info).replace("\\", "/")
-        parts = tuple(printable(part) for part in name.split("/") if part not in ("", ".", ".."))
+    names = [_member_name(info).replace("\\", "/") for info in members]
+    paths = [[part for part in name.split("/") if part not in ("", ".", "..")] for name in names]
+    shown = told_apart(dict.fromkeys(itertools.chain.from_iterable(paths)))
+    for number, (info, name, path_in_it) in enumerate(zip(members, names, paths, strict=True)):
+        parts = tuple(shown[part] for part in path_in_it)
         if not parts or any(map(_ignored, parts)):
             continue
         if info.is_dir():

@@ -208,10 +208,10 @@ class _Matcher:
     def _copied_check(self, j: int) -> int | None:
         """Return the check that a cell is a copy of, even if it was edited."""
         release, cell, fixed = self.release, self.given[j], self.release.is_fixed
-        i = self.keys[j]
-        if i is not None:
-            return i if i in fixed else None
-        i = release.fixed_texts.get(self.texts[j])
+        keyed, i = self.keys[j], release.fixed_texts.get(self.texts[j])
+        # The text of a check is no answer, even with the metadata of an exercise.
+        if keyed is not None and (keyed in fixed or i is None):
+            return keyed if keyed in fixed else None
         if i is None and release.ids.get(cell.id) in fixed:
             i = release.ids[cell.id]
         if i is None and self.texts[j].startswith("# "):

@@ -222,7 +222,11 @@ def _gradescope_metadata(file: File) -> dict[str, Any]:
         CourseError: the file cannot be read.
     """
     try:
-        metadata = yaml.load(file.read(), Loader=_GradescopeLoader)
+        text = file.read()
+    except CourseError as error:
+        raise CourseError(f"{file.place}: {error.message}") from None
+    try:
+        metadata = yaml.load(text, Loader=_GradescopeLoader)
         return {str(key): entry for key, entry in metadata.items()}
     except (yaml.YAMLError, AttributeError, ValueError, TypeError, RecursionError):
         raise CourseError(

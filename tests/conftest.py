@@ -23,6 +23,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Roughly in seconds.
 SLOWEST = {
     "test_in_jupyterlab.py": 400,
+    "test_fuzzing.py": 200,
     "test_graders_agree.py": 150,
     "test_grade.py": 120,
     "test_demo.py": 100,
@@ -110,13 +111,20 @@ def built(course: Course) -> dict[str, Built]:
 
 
 @contextlib.contextmanager
-def small_course(root: Path) -> Iterator[Path]:
-    """Make a small course in a new folder, with the working folder in it."""
+def small_course(
+    root: Path, master: str = MINI_MASTER, checks_text: str = MINI_CHECKS
+) -> Iterator[Path]:
+    """Make a small course in a new folder, with the working folder in it.
+
+    Args:
+        root: the folder.
+        master, checks_text: of its one notebook, 01_mini.
+    """
     for folder in ("solutions", "notebooks", "data", "mini_checks"):
         (root / folder).mkdir(parents=True)
     (root / "course.toml").write_text(COURSE_TOML)
-    (root / "solutions" / "01_mini.py").write_text(MINI_MASTER)
-    (root / "mini_checks" / "mini.py").write_text(MINI_CHECKS)
+    (root / "solutions" / "01_mini.py").write_text(master)
+    (root / "mini_checks" / "mini.py").write_text(checks_text)
     # Kernels import this copy of the package, which has the checks of the small notebook.
     shutil.copytree(ROOT / "autograder", root / "autograder")
     shutil.copy(root / "mini_checks" / "mini.py", root / "autograder" / "checks")

@@ -469,6 +469,14 @@ def test_names_that_are_not_utf8_can_be_printed(releases, tmp_path):
     assert only.place.encode("utf-8") and only.student == "J_rgen"
 
 
+def test_names_that_look_alike_once_printed_are_two_students(find):
+    files = {f"J{odd}rgen/{FOUR}.ipynb": STUB for odd in ("\x01", "\x02", "\ufffd")}
+    found = find(files)
+    assert [each.notebook for each in found] == [FOUR] * 3
+    students = {each.student for each in found}
+    assert len(students) == 3 and "J_rgen" in students
+
+
 # ------------------------------------------------------------------------- archives
 
 
@@ -556,6 +564,27 @@ def test_damaged_members_and_archives_within_archives_are_problems(releases, tmp
     ada, bob = find_submissions(path, releases)
     assert ada.problem.startswith("cannot be read")
     assert bob.problem == "there is no notebook, only work.zip; unpack the archive there"
+
+
+def test_a_damaged_name_inside_of_an_archive_is_a_problem(releases, tmp_path):
+    members = [(f"Jürgen/{FOUR}.ipynb", STUB), (f"bob/{FOUR}.ipynb", STUB)]
+    path = archive_of(tmp_path / "a.zip", *members)
+    data = path.read_bytes()
+    assert data.index("ü".encode()) < data.index(b"PK\x01\x02")
+    path.write_bytes(data.replace("ü".encode(), b"\xff\xff", 1))  # not in the table of contents
+    jurgen, bob = sorted(find_submissions(path, releases), key=lambda each: not each.problem)
+    assert jurgen.student == "Jürgen" and jurgen.problem.startswith("cannot be read")
+    assert bob.read() == STUB
+
+
+def test_a_damaged_table_of_people_is_named(releases, tmp_path):
+    members = [(f"submission_1/{FOUR}.ipynb", STUB), ("submission_metadata.yml", os.urandom(999))]
+    path = archive_of(tmp_path / "a.zip", *members)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") - 100] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(CourseError, match=r"a\.zip: submission_metadata\.yml: cannot be read"):
+        find_submissions(path, releases)
 
 
 def test_names_in_utf8_without_a_flag_are_read(releases, tmp_path):

@@ -3,7 +3,6 @@
 import copy
 import functools
 import json
-import random
 import time
 
 import nbformat
@@ -21,7 +20,6 @@ from tests.conftest import ROOT
 NAMES = load_course(ROOT).names
 NAME = "01_pytorch_basics"
 ANSWER = 'def one_hot(labels, classes):\n    """Mine."""\n    return torch.eye(classes)[labels]'
-FUZZED = 200
 
 
 @functools.cache
@@ -639,7 +637,19 @@ def test_cell_ids_are_unique():
     assert len(set(ids)) == len(ids)
 
 
-# ---------------------------------------------------------------------- speed and fuzz
+def test_the_text_of_a_check_is_no_answer_whatever_its_metadata_say():
+    notebook = submission()
+    cell(notebook, "one_hot")["source"] = ANSWER
+    copied = copy.deepcopy(cell(notebook, "one_hot-public-1"))
+    copied["metadata"] = copy.deepcopy(cell(notebook, "one_hot")["metadata"])
+    notebook["cells"].insert(place(notebook, "one_hot") + 2, copied)
+    result = matched(notebook)
+    assert sources(result.notebook).count("".join(copied["source"])) == 1
+    assert ANSWER in sources(result.notebook)
+    assert not any("Several cells" in note for note in result.notes)
+
+
+# ---------------------------------------------------------------------- speed
 
 
 def cpu_seconds(function, rounds=1):
@@ -669,147 +679,3 @@ def test_many_cells_without_metadata_take_seconds():
     notebook["cells"] = [c for c in notebook["cells"] if not "".join(c["source"]).startswith("#")]
     notebook["cells"][2:2] = [code(f"x{n} = tensor({n})") for n in range(9_000)]
     assert cpu_seconds(lambda: matched(notebook)) < 20  # measured: 1
-
-
-class Mutations:
-    """Ways to break a notebook, chosen and made by one seeded generator."""
-
-    def __init__(self, seed):
-        self.random = random.Random(seed)
-
-    def some(self, cells):
-        return self.random.randrange(len(cells)) if cells else None
-
-    def apply(self, notebook):
-        kinds = [name for name in dir(self) if name.startswith("m_")]
-        for _ in range(self.random.choice([1, 2, 3, 5, 20])):
-            at = self.some(notebook["cells"])
-            if at is not None and isinstance(notebook["cells"][at], dict):
-                getattr(self, self.random.choice(kinds))(notebook["cells"], at)
-
-    def m_delete(self, cells, at):
-        del cells[at]
-
-    def m_delete_many(self, cells, at):
-        del cells[at : at + self.random.randrange(2, 20)]
-
-    def m_duplicate(self, cells, at):
-        cells.insert(self.random.randrange(len(cells) + 1), copy.deepcopy(cells[at]))
-
-    def m_move(self, cells, at):
-        moved = cells.pop(at)
-        cells.insert(self.random.randrange(len(cells) + 1), moved)
-
-    def m_shuffle_some(self, cells, at):
-        part = cells[at : at + 8]
-        self.random.shuffle(part)
-        cells[at : at + 8] = part
-
-    def m_split(self, cells, at):
-        source = "".join(map(str, cells[at].get("source") or ""))
-        cut = self.random.randrange(len(source) + 1)
-        second = copy.deepcopy(cells[at])
-        cells[at]["source"], second["source"] = source[:cut], source[cut:]
-        cells.insert(at + 1, second)
-
-    def m_merge(self, cells, at):
-        if at + 1 < len(cells) and isinstance(cells[at + 1], dict):
-            second = cells.pop(at + 1)
-            parts = [str(c.get("source") or "") for c in (cells[at], second)]
-            cells[at]["source"] = "\n".join(parts)
-
-    def m_strip(self, cells, at):
-        cells[at].pop("id", None)
-        cells[at]["metadata"] = {}
-
-    def m_strip_all(self, cells, at):
-        for n, each in enumerate(cells):
-            if isinstance(each, dict):
-                self.m_strip(cells, n)
-
-    def m_type(self, cells, at):
-        cells[at]["cell_type"] = self.random.choice(["code", "markdown", "raw", "x", None, [1]])
-
-    def m_edit(self, cells, at):
-        words = str(cells[at].get("source") or "").split(" ")
-        self.random.shuffle(words)
-        cells[at]["source"] = " ".join(words)
-
-    def m_source(self, cells, at):
-        odd = [None, 3, [], ["a", 1], {"a": 1}, "\ud800", "\x00", "(" * 9000, "def one_hot(", " "]
-        cells[at]["source"] = self.random.choice(odd)
-
-    def m_answer(self, cells, at):
-        key = key_of(cells[at]) if isinstance(cells[at].get("metadata"), dict) else None
-        cells[at]["source"] = f"def {key}(*a):\n    return {self.random.random()}"
-
-    def m_define(self, cells, at):
-        name = self.random.choice(["one_hot", "fit", "MLP", "standardize"])
-        made = code(f"def {name}(*a):\n    return {self.random.random()}")
-        cells.insert(at, made)
-
-    def m_own(self, cells, at):
-        made = self.random.choice([code, text])(f"word {self.random.random()}")
-        cells.insert(at, made)
-
-    def m_metadata(self, cells, at):
-        odd = [None, [], {"nbgrader": 1}, {"nbgrader": {"grade_id": None}}, {"tags": 3}]
-        odd += [{"nbgrader": {"grade_id": "bonus", "points": 9, "grade": True}}]
-        cells[at]["metadata"] = self.random.choice(odd)
-
-    def m_steal(self, cells, at):
-        other = cells[self.some(cells)]
-        if isinstance(other, dict):
-            cells[at]["metadata"] = copy.deepcopy(other.get("metadata"))
-
-    def m_id(self, cells, at):
-        other = cells[self.some(cells)]
-        odd = [None, 1, "", "ä", "x" * 99, other.get("id") if isinstance(other, dict) else 1]
-        cells[at]["id"] = self.random.choice(odd)
-
-    def m_points(self, cells, at):
-        metadata = cells[at].get("metadata")
-        if isinstance(metadata, dict) and isinstance(metadata.get("nbgrader"), dict):
-            metadata["nbgrader"]["points"] = self.random.choice([1e9, -1, "7", None, float("nan")])
-
-    def m_no_cell(self, cells, at):
-        cells[at] = self.random.choice([None, 1, "x", [], {}])
-
-    def m_outputs(self, cells, at):
-        odd = [None, 3, [None], [{"output_type": "stream", "text": 3}], [picture(300_000)]]
-        odd += [[{"output_type": "error", "traceback": "x"}], [{"data": 1}], [picture(30)]]
-        cells[at]["outputs"] = self.random.choice(odd)
-
-
-def broken_notebook(seed):
-    mutations = Mutations(seed)
-    name = mutations.random.choice(NAMES)
-    notebook = submission(name)
-    mutations.apply(notebook)
-    data = json.dumps(notebook).encode()
-    if mutations.random.random() < 0.1:  # and break the file itself
-        at = mutations.random.randrange(len(data))
-        data = data[:at] + mutations.random.randbytes(3) + data[at + 3 :]
-    return name, data
-
-
-def fuzz(seed):
-    """Match a broken notebook; return whether it could be graded."""
-    name, data = broken_notebook(seed)
-    try:
-        result = match(data, released(name))
-    except CourseError as error:
-        assert "\n" not in str(error)
-        return False
-    check_promises(result.notebook, name)
-    again = match(dumps(result.notebook).encode(), released(name))
-    assert again.notebook == result.notebook
-    assert all("\n" not in note and len(note) < 500 for note in result.notes)
-    return True
-
-
-@pytest.mark.parametrize("part", range(4))
-def test_whatever_is_handed_in_is_graded_or_refused(part):
-    seeds = range(part * FUZZED // 4, (part + 1) * FUZZED // 4)
-    graded = sum(fuzz(seed) for seed in seeds)
-    assert graded > 0.7 * len(seeds)
