@@ -33,12 +33,13 @@ from autograder.runner import with_answers
 ROOT = Path(__file__).resolve().parent.parent.parent
 FAMILIES = ("forging", "stealing", "hard_coding", "breaking")
 # The mark is put together while the code runs: a page that shows the code alone has none of it.
-LOOT_MARK = "LO" + "OT<"
+# Nothing in it is written otherwise in HTML or JSON.
+LOOT_MARK = "LO" + "OT:"
 LOOT_CODE = '''\
 def loot(*secrets):
     """Return a text that says what was learnt; empty if it is nothing."""
     text = " ".join(str(secret) for secret in secrets if str(secret))
-    return "LO" + "OT<" + text + ">" if text else ""
+    return "LO" + "OT: " + text + "." if text else ""
 '''
 # What an attack makes: the notebook, the bytes of its file, or a folder's files by name, of which
 # a path stands for a symbolic link to it.

@@ -450,7 +450,7 @@ def nan_tensors(notebook: NotebookNode) -> NotebookNode:
 
 @attack(NOTEBOOK, honest=2)
 def infinite(notebook: NotebookNode) -> NotebookNode:
-    """Every exercise returns infinity, to which many things are close with an infinite tolerance."""
+    """Every exercise returns infinity, to which other infinities are close."""
     return everything(notebook, "torch.full((), float('inf'))")
 
 
@@ -894,9 +894,9 @@ def agent_that_agrees(notebook: NotebookNode) -> NotebookNode:
     return at_top(notebook, AGENT + "for a in agents:\n    a.answer = lambda r: {'value': True}")
 
 
-@attack(NOTEBOOK, honest=0)
+@attack(NOTEBOOK, honest=1)
 def agent_with_right_looking_forms(notebook: NotebookNode) -> NotebookNode:
-    """It answers calls by the tensors that public checks expect, and all else by the truth."""
+    """It answers every call by the number that a public check shows that it expects."""
     source = (
         AGENT
         + """\
