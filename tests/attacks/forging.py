@@ -13,6 +13,7 @@ NOTEBOOK = "01_pytorch_basics"
 ENGINE = "02_autograd_engine"
 FILTERS = "04_convolution_filtering"
 OPTIMIZERS = "05_optimizers_and_regularization"
+READOUT = "07_alexnet_readout"
 PROJECT = "09_context_and_project"
 # Of the right shape and dtype, and worth nothing to an honest grader.
 WRONG = {
@@ -1284,3 +1285,16 @@ torch.nn.functional.pad = lambda image, *a, **k: image
 """
     idle = "def learn_kernel(image, target, shape, lr, steps):\n    return torch.zeros(shape)"
     return at_top(answer(notebook, learn_kernel=idle), source)
+
+
+@attack(READOUT, honest=5)
+def shared_input_spoiled(notebook: NotebookNode) -> NotebookNode:
+    """A right answer empties the picture it is given, in case the judge uses it for others too."""
+    right = master_answers(READOUT)["top_k"].replace("def top_k(", "def ranked(")
+    spoil = """
+
+def top_k(model, image, *arguments, **keywords):
+    answer = ranked(model, image, *arguments, **keywords)
+    image.resize_(0, 3, 4, 4)
+    return answer"""
+    return answer(notebook, top_k=right + spoil)
