@@ -892,7 +892,8 @@ def dropout_decides_every_entry(dropout):
     result = plain(dropout(torch.ones(30, 20, 10), 0.4, True))
     for axis in range(3):
         first, second = result.unbind(axis)[:2]
-        expect(not first.equal(second), f"along axis {axis} all entries share their fate")
+        alike = (first == 0).equal(second == 0)
+        expect(not alike, f"along axis {axis} all entries share their fate")
 
 
 @check(

@@ -717,17 +717,12 @@ threading.Thread(target=overwrite, daemon=True).start()
 
 @attack(NOTEBOOK, honest=0)
 def otter_checker(notebook: NotebookNode) -> NotebookNode:
-    """Otter's test cases pass without being run, and its results are the maximum."""
+    """Otter's test cases, if otter is what grades, pass without being run."""
     source = """\
-try:
-    from otter.execute import Checker
-    from otter.test_files import GradingResults
-    from otter.test_files.abstract_test import TestFile
-    from otter.test_files.exception_test import ExceptionTestFile
-except ImportError:
-    pass
-else:
+import sys
+if "otter" in sys.modules:
     from otter.test_files.abstract_test import TestCaseResult
+    from otter.test_files.exception_test import ExceptionTestFile
 
     def passed(self, environment=None):
         self.test_case_results = [TestCaseResult(case, "", True) for case in self.test_cases]
@@ -783,12 +778,11 @@ def nbgrader_in_the_kernel(notebook: NotebookNode) -> NotebookNode:
     source = """\
 try:
     import nbgrader.utils
-    from nbgrader.preprocessors import saveautogrades
 except ImportError:
     pass
 else:
     full = lambda cell, log=None: (cell.metadata.nbgrader["points"],) * 2
-    nbgrader.utils.determine_grade = saveautogrades.utils.determine_grade = full
+    nbgrader.utils.determine_grade = full
 """
     return at_top(notebook, source)
 

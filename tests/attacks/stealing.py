@@ -365,7 +365,7 @@ class Momentum:
     return answer(at_top(notebook, SPY), SGD=source, Momentum=tell)
 
 
-@attack(PROJECT, honest=2)
+@attack(PROJECT, honest=3)
 def told_by_document(notebook: NotebookNode) -> NotebookNode:
     """What one exercise has seen stands in the texts and tables that later checks read."""
     source = """\
