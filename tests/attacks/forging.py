@@ -889,9 +889,12 @@ def agent_that_agrees(notebook: NotebookNode) -> NotebookNode:
     return at_top(notebook, AGENT + "for a in agents:\n    a.answer = lambda r: {'value': True}")
 
 
-@attack(NOTEBOOK, honest=1)
+@attack(NOTEBOOK, honest=2)
 def agent_with_right_looking_forms(notebook: NotebookNode) -> NotebookNode:
-    """It answers every call by the number that a public check shows that it expects."""
+    """It answers every call by the number that a public check shows that it expects.
+
+    That is a submission whose functions all return this number.
+    """
     source = (
         AGENT
         + """\
@@ -1035,7 +1038,6 @@ if codec:
         return form
 
     codec.encode = encode
-    codec.is_plain_tensor = lambda value: isinstance(value, torch.Tensor)
 """
     notebook = answer(
         solved(notebook, NOTEBOOK, "one_hot"),
@@ -1145,10 +1147,7 @@ torch.optim.SGD.step = torch.optim.Adam.step = lambda self, *a: None
     return at_top(answer(notebook, gradient_step=idle), source)
 
 
-@attack(NOTEBOOK, honest=1)
-def layers_too_heavy_to_move(notebook: NotebookNode) -> NotebookNode:
-    """nn.Linear starts at 1e30: whatever a step should subtract, the weights stay the same."""
-    source = """\
+HEAVY = """\
 class Heavy(torch.nn.Linear):
     def reset_parameters(self):
         torch.nn.init.constant_(self.weight, 1e30)
@@ -1156,23 +1155,27 @@ class Heavy(torch.nn.Linear):
 
 torch.nn.Linear = Heavy
 """
+
+
+@attack(NOTEBOOK, honest=1)
+def layers_too_heavy_to_move(notebook: NotebookNode) -> NotebookNode:
+    """nn.Linear starts at 1e30: whatever a step should subtract, the weights stay the same."""
     idle = "def gradient_step(parameters, loss, lr):\n    return None"
-    return at_top(answer(notebook, gradient_step=idle), source)
+    return at_top(answer(notebook, gradient_step=idle), HEAVY)
 
 
 @attack(NOTEBOOK, honest=1)
 def optimizers_too_small_to_see(notebook: NotebookNode) -> NotebookNode:
     """nn.Linear starts at 1e30 for fit, which never takes a step."""
-    source = """\
-class Heavy(torch.nn.Linear):
-    def reset_parameters(self):
-        torch.nn.init.constant_(self.weight, 1e30)
-        torch.nn.init.constant_(self.bias, 1e30)
-
-torch.nn.Linear = Heavy
-"""
     idle = "def fit(model, x, y, loss_function, optimizer, steps):\n    return [0.0] * steps"
-    return at_top(answer(notebook, fit=idle), source)
+    return at_top(answer(notebook, fit=idle), HEAVY)
+
+
+@attack(OPTIMIZERS, honest=1)
+def training_too_light_to_see(notebook: NotebookNode) -> NotebookNode:
+    """nn.Linear starts at 1e30 for train, which never takes a step."""
+    idle = "def train(model, optimizer, x, y, batches):\n    return 0.0"
+    return at_top(answer(notebook, train=idle), HEAVY)
 
 
 @attack(NOTEBOOK, honest=1)
@@ -1250,7 +1253,7 @@ torch.nn.Module.__getattr__ = lambda self, name: torch.zeros(())
     return at_top(notebook, source)
 
 
-@attack(ENGINE, honest=0)
+@attack(ENGINE, honest=1)
 def engine_whose_numbers_agree(notebook: NotebookNode) -> NotebookNode:
     """In place of the autograd engine stands an object with any attribute and any gradient."""
     names = ("Tensor", "LinearModel", "ToyConvnet")
