@@ -38,12 +38,15 @@ def expect_device_of_input(function, *arguments) -> None:
     to the meta device instead and new tensors to the CPU.
     """
     inside("torch.set_default_device")("meta")
+    # This process may have been taught to take no notice.
+    heard = inside("torch.empty")(0).device == torch.device("meta")
     try:
         device, expected = function(*arguments).device, torch.device("cpu")
     except Exception:
         device = None
     finally:
         inside("torch.set_default_device")(None)
+    expect(heard, "torch.set_default_device had no effect")
     if device is None:
         on_meta = [
             inside("torch.empty_like")(value, device="meta")

@@ -892,7 +892,8 @@ def dropout_decides_every_entry(dropout):
     result = plain(dropout(torch.ones(30, 20, 10), 0.4, True))
     for axis in range(3):
         first, second = result.unbind(axis)[:2]
-        expect(not first.equal(second), f"along axis {axis} all entries share their fate")
+        alike = (first == 0).equal(second == 0)
+        expect(not alike, f"along axis {axis} all entries share their fate")
 
 
 @check(
@@ -1047,7 +1048,10 @@ def small_problem(seed: int):
     """Return a linear model of three classes, its weight and bias, and eleven examples."""
     model = inside("torch.nn.Linear")(4, 3)
     x, y = numbers(11, 4, seed=seed), torch.tensor([2, 0, 1, 1, 2, 0, 0, 1, 2, 2, 1])
-    return model, plain(model.weight), plain(model.bias), x, y
+    # Drawn here: the numbers of a layer that was replaced could be beyond all change.
+    weight, bias = 0.4 * numbers(3, 4, seed=seed + 50), 0.4 * numbers(3, seed=seed + 60)
+    model.weight.data, model.bias.data = weight.clone(), bias.clone()
+    return model, weight, bias, x, y
 
 
 @check(

@@ -14,6 +14,18 @@ from autograder.student.course_helper import (
     plain,
 )
 
+
+def linear(inputs: int, outputs: int, seed: int) -> tuple:
+    """Return torch's linear layer in the student's process, its weight and its bias.
+
+    The numbers are drawn here: those of a layer that was replaced could be beyond all change.
+    """
+    weight, bias = numbers(outputs, inputs, seed=seed), numbers(outputs, seed=seed + 1)
+    model = inside("torch.nn.Linear")(inputs, outputs)
+    model.weight.data, model.bias.data = weight.clone(), bias.clone()
+    return model, weight, bias
+
+
 # ----------------------------------------------------------------------------- one_hot
 
 
@@ -236,7 +248,8 @@ def agrees_with_cdist(pairwise_squared_distances):
     """float64, N > M, three dimensions."""
     x = numbers(6, 3, seed=111, dtype=torch.float64)
     y = numbers(4, 3, seed=112, dtype=torch.float64)
-    expect_close(pairwise_squared_distances(x, y), torch.cdist(x, y) ** 2)
+    expected = torch.cdist(x, y) ** 2
+    expect_close(pairwise_squared_distances(x, y), expected)
 
 
 @check(
@@ -396,7 +409,10 @@ def leaves_no_gradient_behind(gradient_step):
     w = parameter([2.0, -1.0])
     (w * 10).sum().backward()
     gradient_step([w], (w * w).sum(), lr=0.25)
-    expect(w.grad is None or not w.grad.any(), f"after the step w.grad is {w.grad}, not cleared")
+    later = (w * 3).sum()
+    if later.requires_grad:  # else another check fails
+        later.backward()
+        expect_close(w.grad, [3.0, 3.0])
 
 
 @check(
@@ -408,10 +424,9 @@ def leaves_no_gradient_behind(gradient_step):
 )
 def accepts_a_generator(gradient_step):
     """The parameters of a module; over four rows of ones every weight has gradient 4."""
-    model = inside("torch.nn.Linear")(2, 1)
-    before = plain(model.weight)
+    model, weight, _ = linear(2, 1, seed=126)
     gradient_step(model.parameters(), model(torch.ones(4, 2)).sum(), lr=0.5)
-    expect_close(model.weight, before - 2)
+    expect_close(model.weight, weight - 2)
 
 
 @check(
@@ -488,8 +503,9 @@ def reaches_the_closed_form(train_linear_regression):
 def accepts_targets_as_a_column(train_linear_regression):
     """One step from zeros, targets of shape (N, 1)."""
     x, y = numbers(6, 2, seed=133), numbers(6, 1, seed=134)
+    expected = 0.3 * 2 / 6 * (x.T @ y)[:, 0]
     weight, _, _ = train_linear_regression(x, y, lr=0.3, steps=1)
-    expect_close(weight, 0.3 * 2 / 6 * (x.T @ y)[:, 0])
+    expect_close(weight, expected)
 
 
 @check(
@@ -594,9 +610,10 @@ def returns_a_column(LinearRegression):
 def passes_gradients_to_its_weights(LinearRegression):
     """The gradient of the summed predictions is the sum of the rows of x."""
     model, x = LinearRegression(2), numbers(6, 2, seed=153)
+    expected = x.sum(0, keepdim=True)
     model(x).sum().backward()
     grads = [p.grad for p in model.parameters() if len(p.shape) == 2]
-    expect_close(grads[0], x.sum(0, keepdim=True))
+    expect_close(grads[0], expected)
 
 
 # ----------------------------------------------------------------------------- fit
@@ -629,9 +646,8 @@ def fits_one_step(fit):
 )
 def returns_the_loss_before_each_step(fit):
     """Five steps of the same model, trained here."""
-    model = inside("torch.nn.Linear")(3, 1)
-    x, y = numbers(8, 3, seed=171), numbers(8, 1, seed=172)
-    weight, bias, expected = plain(model.weight), plain(model.bias), []
+    model, weight, bias = linear(3, 1, seed=180)
+    x, y, expected = numbers(8, 3, seed=171), numbers(8, 1, seed=172), []
     for _ in range(5):
         error = x @ weight.T + bias - y
         expected.append(error.square().mean().item())
@@ -650,13 +666,13 @@ def returns_the_loss_before_each_step(fit):
 )
 def forgets_gradients_from_before(fit):
     """A backward pass has left its gradients in the model."""
-    model = inside("torch.nn.Linear")(2, 1)
-    x, before = numbers(5, 2, seed=173), plain(model.bias)
+    model, weight, bias = linear(2, 1, seed=182)
+    x = numbers(5, 2, seed=173)
     (model(x) * 10).sum().backward()
-    error = x @ plain(model.weight).T + before
+    expected = bias - 0.1 * 2 * (x @ weight.T + bias).mean(0)
     optimizer = inside("torch.optim.SGD")(model.parameters(), lr=0.1)
     fit(model, x, torch.zeros(5, 1), inside("torch.nn.MSELoss")(), optimizer, 1)
-    expect_close(model.bias, before - 0.1 * 2 * error.mean(0))
+    expect_close(model.bias, expected)
 
 
 @check(
@@ -667,13 +683,15 @@ def forgets_gradients_from_before(fit):
     "dropout behave differently there; fit must put the model into training mode.",
 )
 def trains_in_training_mode(fit):
-    """A model that somebody has evaluated before."""
-    model = inside("torch.nn.Linear")(2, 1)
+    """A model that somebody has evaluated before; in training it notes the mean of a batch."""
+    norm = inside("torch.nn.BatchNorm1d")(2, momentum=1.0)
+    model = inside("torch.nn.Sequential")(norm, inside("torch.nn.Linear")(2, 1))
     model.eval()
     optimizer = inside("torch.optim.SGD")(model.parameters(), lr=0.1)
     x, y = numbers(4, 2, seed=174), numbers(4, 1, seed=175)
+    expected = x.mean(dim=0)
     fit(model, x, y, inside("torch.nn.MSELoss")(), optimizer, 1)
-    expect_equal(model.training, True)
+    expect_close(norm.running_mean, expected)
 
 
 @check(
@@ -685,13 +703,12 @@ def trains_in_training_mode(fit):
 )
 def uses_any_loss_function(fit):
     """Three classes, int64 labels."""
-    model = inside("torch.nn.Linear")(2, 3)
-    x, labels, before = numbers(4, 2, seed=176), torch.tensor([2, 0, 1, 1]), plain(model.bias)
-    scores = x @ plain(model.weight).T + before
-    error = scores.softmax(dim=1) - torch.nn.functional.one_hot(labels, 3)
+    model, weight, bias = linear(2, 3, seed=188)
+    x, labels = numbers(4, 2, seed=176), torch.tensor([2, 0, 1, 1])
+    error = (x @ weight.T + bias).softmax(dim=1) - torch.nn.functional.one_hot(labels, 3)
     optimizer = inside("torch.optim.SGD")(model.parameters(), lr=0.5)
     fit(model, x, labels, inside("torch.nn.CrossEntropyLoss")(), optimizer, 1)
-    expect_close(model.bias, before - 0.5 * error.mean(dim=0))
+    expect_close(model.bias, bias - 0.5 * error.mean(dim=0))
 
 
 @check(
@@ -703,12 +720,11 @@ def uses_any_loss_function(fit):
 )
 def uses_any_optimizer(fit):
     """The first step of Adam is lr times the sign of the gradient."""
-    model = inside("torch.nn.Linear")(2, 1)
-    before = plain(model.bias)
+    model, _, bias = linear(2, 1, seed=190)
     optimizer = inside("torch.optim.Adam")(model.parameters(), lr=0.03)
     x, y = numbers(6, 2, seed=177), torch.full((6, 1), 50.0)
     fit(model, x, y, inside("torch.nn.MSELoss")(), optimizer, 1)
-    expect_close(model.bias, before + 0.03, atol=1e-5)
+    expect_close(model.bias, bias + 0.03, atol=1e-5)
 
 
 @check(
@@ -767,7 +783,11 @@ def registers_both_layers(MLP):
 def agrees_with_the_formula(MLP):
     """Random parameters, against the formula written with matrices."""
     model, x = MLP(3, 4, 2), numbers(5, 3, seed=161)
-    by_shape = {tuple(p.shape): plain(p) for p in model.parameters()}
+    shapes = (4, 3), (4,), (2, 4), (2,)
+    by_shape = {shape: numbers(*shape, seed=163 + k) for k, shape in enumerate(shapes)}
+    for p in model.parameters():
+        if (shape := tuple(p.shape)) in by_shape:
+            p.data = by_shape[shape].clone()
     hidden = (x @ by_shape[(4, 3)].T + by_shape[(4,)]).clamp(min=0)
     expect_close(model(x), hidden @ by_shape[(2, 4)].T + by_shape[(2,)])
 
@@ -780,8 +800,19 @@ def agrees_with_the_formula(MLP):
     "`.data`, `.detach()`, `torch.tensor(...)` or no_grad.",
 )
 def passes_gradients_to_the_first_layer(MLP):
-    """The first weight has a gradient after a backward pass."""
-    model = MLP(2, 5, 3)
-    model(numbers(20, 2, seed=162)).sum().backward()
-    first = [p for p in model.parameters() if tuple(p.shape) == (5, 2)]
-    expect_equal([p.grad is not None for p in first], [True])
+    """The gradient of the first weight says how the output moves with it, all numbers positive."""
+    model, x = MLP(2, 5, 3), numbers(20, 2, seed=162).abs()
+    for p in model.parameters():
+        inside("torch.nn.init.constant_")(p, 0.25)
+    weights = [p for p in model.parameters() if tuple(p.shape) == (5, 2)]
+    expect(len(weights) > 0, "there is no weight of shape (hidden, inputs)")
+    first = weights[0]
+    model(x).sum().backward()
+    expect(first.grad is not None, "the first weight has no gradient")
+    sums, step = [], 0.02 * numbers(5, 2, seed=168).abs()
+    for sign in (1, -1):
+        first.data = 0.25 + sign * step
+        sums.append(plain(model(x)).sum())
+    moved = sums[0] - sums[1]
+    expect(bool(moved.abs() > 1e-3), "the output does not depend on the first weight")
+    expect_close((plain(first.grad) * step).sum() * 2, moved, rtol=0.02, atol=1e-4)
