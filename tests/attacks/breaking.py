@@ -483,7 +483,7 @@ def data_deleted(notebook: NotebookNode) -> NotebookNode:
         import course_helper
 
         helper = pathlib.Path(course_helper.__file__).parent
-        data = os.environ.get("COURSE_DATA", "../data")
+        data = os.environ.get("COURSE_DATA", "none")
         for place in (data, helper, pathlib.Path(torch.__file__).parent):
             if os.getcwd() == "/own":  # in a jail alone: elsewhere it would succeed
                 shutil.rmtree(place, ignore_errors=True)
@@ -808,8 +808,8 @@ def link_to_itself(notebook: NotebookNode) -> dict[str, Path]:
 
 @attack(NOTEBOOK, honest=0)
 def zip_bomb(notebook: NotebookNode) -> dict[str, bytes]:
-    """An archive of a megabyte unpacks to a gigabyte."""
-    return {f"{NOTEBOOK}.zip": archive(**{FILE: bytes(1 << 30)})}
+    """A small archive unpacks to more than any notebook may be."""
+    return {f"{NOTEBOOK}.zip": archive(**{FILE: bytes(1 << 27)})}
 
 
 @attack(NOTEBOOK, honest=0)
