@@ -267,9 +267,9 @@ def full_disk(notebook: NotebookNode) -> NotebookNode:
     return at_top(solved(notebook, NOTEBOOK), _dedented(source))
 
 
-@attack(NOTEBOOK, honest=56)
+@attack(NOTEBOOK, honest=3)
 def full_shared_memory(notebook: NotebookNode) -> NotebookNode:
-    """Blocks of shared memory, which outlive who made them, fill /dev/shm."""
+    """The second exercise fills /dev/shm with blocks that outlive it, until that kills it."""
     source = """\
         from multiprocessing import shared_memory
 
@@ -278,7 +278,8 @@ def full_shared_memory(notebook: NotebookNode) -> NotebookNode:
             blocks.append(shared_memory.SharedMemory(create=True, size=64 << 20))
             blocks[-1].buf[:] = bytes(64 << 20)
         """
-    return at_top(solved(notebook, NOTEBOOK), _dedented(source))
+    notebook = solved(notebook, NOTEBOOK)
+    return answer(notebook, standardize=_dedented(source))
 
 
 @attack(NOTEBOOK, honest=56)
@@ -646,10 +647,10 @@ def huge_number(notebook: NotebookNode) -> NotebookNode:
 
 @attack(NOTEBOOK, honest=53)
 def odd_tensors(notebook: NotebookNode) -> NotebookNode:
-    """The result is a sparse, a quantised, a complex, or an expanded tensor of 4 TB."""
+    """The result is a sparse complex tensor, or an expanded one of 4 TB."""
     source = """\
         def one_hot(labels, classes):
-            if classes == 3:
+            if len(labels) == 2:
                 return torch.zeros(1).expand(1 << 20, 1 << 20)
             return torch.eye(len(labels), classes, dtype=torch.complex64).to_sparse()
         """
