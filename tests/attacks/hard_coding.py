@@ -306,15 +306,14 @@ def smooth_cross_entropy(logits, labels, smoothing):
 
 
 @attack(PCA, honest=8)
-def imported_as_something_else(notebook: NotebookNode) -> NotebookNode:
-    """scikit-learn's PCA, imported under another name."""
+def as_something_else(notebook: NotebookNode) -> NotebookNode:
+    """The library's principal components, kept under a harmless name by an earlier cell."""
     source = """\
-from sklearn.decomposition import PCA as Statistics
-
 def pca_fit(x, k):
-    found = Statistics(k, svd_solver="full").fit(x.numpy())
-    parts = (found.mean_, found.components_, found.explained_variance_)
-    return tuple(torch.from_numpy(part.copy()).to(x.dtype) for part in parts)"""
+    mean = x.mean(dim=0)
+    _, sizes, axes = helpers["statistics"](x - mean, q=min(x.shape), center=False, niter=20)
+    return mean, axes.T[:k], sizes[:k].square() / (len(x) - 1)"""
+    notebook = at_top(notebook, 'helpers = {"statistics": torch.pca_lowrank}')
     return answer(notebook, pca_fit=source)
 
 
