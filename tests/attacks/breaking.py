@@ -840,7 +840,7 @@ def endless_markdown(notebook: NotebookNode) -> NotebookNode:
         "> " * 20_000 + "x",
         "`" + "``a" * 20_000,
         "<" * 50_000 + "a " * 50_000,
-        "$" * 30_001 + "\\begin{a}" * 10_000,
+        "$" * 900_000,
         "| a " * 2_000 + "|\n" + "|-" * 2_000 + "|\n" + "| b " * 50_000,
     )
     notebook.cells += [new_markdown_cell(text) for text in texts]
