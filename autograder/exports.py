@@ -22,6 +22,7 @@ FORMULA = re.compile(r"(^|[;\t\r\n])(?=\s*[=+\-@＝＋－＠])")
 CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 POINTS_POSSIBLE = "Points Possible"
 AFTER = "after_published"
+MAX_TEXT = 30_000  # characters of a cell or message; Excel takes 32,767
 
 
 def write_csv(rows: Iterable[Row], path: Path) -> None:
@@ -99,7 +100,7 @@ def write_gradescope(master: Master, result: Result, path: Path) -> None:
     """
     report: dict = {"visibility": "visible", "stdout_visibility": "hidden", "tests": []}
     report["execution_time"] = round(result.seconds)
-    report["output"] = "\n".join((result.problem, *result.notes)).strip()
+    report["output"] = _cut("\n".join((result.problem, *result.notes)).strip())
     report["output_format"] = "text"
     if result.problem:
         report["score"] = 0.0
@@ -117,15 +118,22 @@ def _test(key: str, check: Check, result: Result) -> dict:
         "score": check.points if outcome.passed else 0.0,
         "max_score": check.points,
         "status": "passed" if outcome.passed else "failed",
-        "output": outcome.message,
+        "output": _cut(outcome.message),
         "output_format": "text",
         "visibility": AFTER if check.hidden else "visible",
     }
 
 
 def _plain(value: str | float) -> str | float:
-    """Return a cell that no spreadsheet runs."""
-    return FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
+    """Return a cell that no spreadsheet runs and every one can hold."""
+    return FORMULA.sub(r"\1'", _cut(value)) if isinstance(value, str) else value
+
+
+def _cut(text: str) -> str:
+    """Return a text that a student could have written, of bounded length."""
+    if len(text) <= MAX_TEXT:
+        return text
+    return f"{text[:MAX_TEXT]} … (cut; {len(text):,} characters)"
 
 
 def _number(value: float | None) -> str:

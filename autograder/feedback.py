@@ -6,6 +6,9 @@ everybody, and parses the whole page only to mend what students' HTML leaves ope
 exporter makes all pages of a process from nbgrader's own template, what it has rendered once
 it keeps, and only what a student made is parsed: a twentieth of the time, and the same page
 but for the spelling of its HTML. A process pool would gain less than its start costs.
+
+In nbgrader's page the HTML in a student's texts does what it likes to whoever opens it. Here
+of that HTML remains what formats a text, and a page has a limit of time.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import bleach
+from bleach.css_sanitizer import CSSSanitizer
 from bs4 import BeautifulSoup
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter, TemplateExporter
@@ -30,13 +35,40 @@ from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
 from autograder.files import copy_marks, replace_file
+from autograder.processes import cpu_limit
 from autograder.regrade_notes import Regrade
 from autograder.released import grade_id
+from autograder.student.course_helper import TimeLimit
 
 TABLE_OF_CONTENTS = '<div id="toc">'  # in nbgrader's template, before what a student wrote
 NO_ALT = "No description has been provided for this image"
 MARKUP = ("text/html", "text/latex", "image/svg+xml")
 REMEMBERED = 5000  # cells; the notebooks of the course have some 1200
+PAGE_SECONDS = 20.0  # of CPU; a page takes a tenth of a second, the first some more
+# What the HTML in a text may be. MathJax reads mathematics in the finished page.
+TAGS = bleach.ALLOWED_TAGS | {"br", "caption", "dd", "del", "details", "div", "dl", "dt", "hr"}
+TAGS |= {
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "img",
+    "ins",
+    "kbd",
+    "mark",
+    "p",
+    "pre",
+    "s",
+    "section",
+}
+TAGS |= {"small", "span", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead", "tr", "u"}
+ATTRIBUTES = {"align", "alt", "class", "colspan", "height", "id", "open", "rowspan", "start"}
+ATTRIBUTES |= {"title", "width"}
+STYLES = CSSSanitizer(allowed_css_properties=["text-align"], allowed_svg_properties=[])
+LINK = re.compile(r"(https?:|mailto:|#)[^\x00-\x20]*|[^:\x00-\x20]*", re.IGNORECASE)
+PICTURE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*|[^:\x00-\x20]*")
 
 
 @dataclass(frozen=True)
@@ -81,9 +113,12 @@ def write_feedback(config: Config, name: str, graded: Mapping[str, Graded]) -> d
         try:
             path = str(source / f"{name}.ipynb")
             resources = converter.init_single_notebook_resources(path)
-            text, _ = exporter.from_filename(path, resources=resources)
+            with cpu_limit(PAGE_SECONDS):
+                text, _ = exporter.from_filename(path, resources=resources)
             replace_file(page / f"{name}.html", with_regrades(text, found.regrades))
             copy_marks(source, page)
+        except TimeLimit:
+            failed[student] = "its texts take too long to turn into a page; look at it by hand"
         except Exception as error:  # one student's notebook must not cost the others theirs
             failed[student] = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
     return failed
@@ -163,15 +198,39 @@ class FeedbackExporter(HTMLExporter):
     def markdown2html(self, context, source: str) -> str:
         """Return the HTML of a Markdown text."""
         if context.get("cell", {}).get("attachments"):  # the text's pictures, under its names
-            return tidied(super().markdown2html(context, source))
+            return harmless(super().markdown2html(context, source))
         return self._rendered(source)
 
     def _render(self, source: str) -> str:
-        return tidied(super().markdown2html({}, source))
+        return harmless(super().markdown2html({}, source))
 
     def _colour(self, source: str, language: str | None, magic: str | None, lexer: str | None):
         metadata = {"magics_language": magic} if magic else {}
         return Highlight2HTML(pygments_lexer=lexer, parent=self)(source, language, metadata)
+
+
+def harmless(markup: str) -> str:
+    """Return the HTML of a text with every element closed, and none that does more than format.
+
+    MathJax's ``\\href`` goes, too: it makes links of its own, of any kind.
+    """
+    clean = bleach.clean(
+        markup.replace("\\href", "href"),
+        tags=TAGS,
+        attributes=_is_harmless,
+        protocols=("http", "https", "mailto", "data"),  # which of them where: _is_harmless
+        css_sanitizer=STYLES,
+        strip=True,
+    )
+    return tidied(clean)
+
+
+def _is_harmless(tag: str, name: str, value: str) -> bool:
+    """Tell whether an element of a text may have this attribute."""
+    if name in ("href", "src"):
+        allowed = {"a": LINK, "img": PICTURE}.get(tag)
+        return bool(allowed and allowed.fullmatch(html.unescape(value)))
+    return name in ATTRIBUTES or name == "style"
 
 
 def tidied(markup: str) -> str:

@@ -169,17 +169,24 @@ def _walk(root: Path) -> Iterator[File | tuple[str, ...]]:
                 yield below
                 pending.append((path, below))
             else:
-                yield from _file(root, path, below)
+                yield from _file(path, below)
 
 
-def _file(root: Path, path: Path, parts: tuple[str, ...]) -> Iterator[File]:
-    """Yield a file of a folder; of a link only one that stays in the folder."""
+def _file(path: Path, parts: tuple[str, ...]) -> Iterator[File]:
+    """Yield a file of a folder; of a link only one that stays where it is, with its student."""
     if path.is_symlink():
-        if not path.resolve().is_relative_to(root.resolve()):
+        try:
+            target = path.resolve(strict=True)
+        except (OSError, RuntimeError):
+            yield File(
+                parts, path, problem="a symbolic link to nothing; copy the file itself there"
+            )
+            return
+        if not target.is_relative_to(path.parent.resolve()):
             problem = "a symbolic link that leads out of the folder; copy the file itself there"
             yield File(parts, path, problem=problem)
             return
-        path = path.resolve()
+        path = target
     # Neither a folder, which is listed where it is, nor a pipe, which would block.
     if path.is_file():
         yield File(parts, path, changed=(path.stat().st_mtime,))

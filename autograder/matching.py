@@ -41,6 +41,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.errors import CourseError
+from autograder.processes import cpu_limit
 from autograder.released import (
     MAX_PARSED,
     Release,
@@ -50,12 +51,14 @@ from autograder.released import (
     similarity,
     words,
 )
+from autograder.student.course_helper import TimeLimit
 from autograder.untrusted import CELL_ID, Given, read_cells
 
 SIMILAR = 0.5  # share of words in common with a released cell that was edited
 SIMILAR_STUB = 0.3  # with the stub of an exercise that has been solved
 MAX_CANDIDATES = 50  # cells looked at around a gap
 NAMES_IN_NOTE = 4
+MATCH_SECONDS = 60.0  # of CPU; 50 MB of outputs take some seconds
 # What is said about cells of which something was mended.
 SENTENCES = {
     "edited": "Checks that were edited are replaced by the original: {}.",
@@ -96,9 +99,15 @@ def match(data: bytes, release: NotebookNode) -> Matched:
     Raises:
         CourseError: it cannot be graded, and why.
     """
-    given, notes = read_cells(data)
-    matcher = _Matcher(given, Release(release))
-    cells = matcher.run()
+    try:
+        with cpu_limit(MATCH_SECONDS):
+            given, notes = read_cells(data)
+            matcher = _Matcher(given, Release(release))
+            cells = matcher.run()
+    except TimeLimit:
+        raise CourseError(
+            f"to read it takes more than {MATCH_SECONDS:g} s; ask for the notebook without outputs"
+        ) from None
     if not matcher.recognised:
         raise CourseError("no cell of the released notebook is in it; is it the right file?")
     metadata = nbformat.from_dict(release.metadata)

@@ -23,11 +23,13 @@ import textwrap
 import threading
 import traceback
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 # Okabe and Ito's palette (2008): eight colours that colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
@@ -675,39 +677,64 @@ LIBRARY_CALLS = {
     "initialisation": r"(xavier|kaiming)_\w+|orthogonal_",
     "pooling": r"\w*(max|avg|average|lp)_?pool\w*",
 }
+# Nobody needs these to write an exercise: they look for who watches, or work where nobody does.
+HIDING_CALLS = r"(get|set)(profile|trace)|fork(_exec|pty)?|posix_spawnp?|start_new_thread|system"
+ELSEWHERE = r"(concurrent|multiprocessing|queue|subprocess|threading)(\..*)?"
+HIDING_METHODS = r"get|join|put|result|run|start|submit|wait"
+
+
+class _Operators(TorchDispatchMode):
+    """Notices torch's operators, below its functions and whatever compiles or wraps these."""
+
+    def __init__(self, notice: Callable[[str], None]) -> None:
+        super().__init__()
+        self.notice = notice
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+        self.notice(operator.__name__.partition(".")[0])
+        return operator(*args, **(kwargs or {}))
 
 
 def library_calls(what: str, function, *arguments, **keywords) -> list[str]:
     """Call a function and return the library functions that did its work, such as ``conv2d``.
 
     They are noticed as they run, so another name for them or a module around them does
-    not hide them.
+    not hide them. What hides work from such a watch is returned as well.
 
     Args:
         what: a key of LIBRARY_CALLS.
         function: called with the arguments; what it returns is dropped.
     """
-    pattern = re.compile(LIBRARY_CALLS[what])
     found: dict[str, None] = {}
+    below: dict[str, None] = {}
 
     def notice(frame: FrameType, event: str, called) -> None:
+        kinds = []
         if event == "c_call":
             name = called.__name__
+            # This function switches the profiler off itself.
+            kinds = [LIBRARY_CALLS[what], "" if frame.f_globals is globals() else HIDING_CALLS]
         elif event == "call":
-            package = frame.f_globals.get("__name__", "").partition(".")[0]
-            name = frame.f_code.co_name if package in LIBRARIES else ""
-        else:
-            return
-        if pattern.fullmatch(name):
+            name, module = frame.f_code.co_name, str(frame.f_globals.get("__name__", ""))
+            if module.partition(".")[0] in LIBRARIES:
+                kinds = [LIBRARY_CALLS[what]]
+            elif re.fullmatch(ELSEWHERE, module):
+                kinds = [HIDING_METHODS]
+        if any(re.fullmatch(kind, name) for kind in kinds):
             found[name] = None
+
+    def notice_operator(name: str) -> None:
+        if re.fullmatch(LIBRARY_CALLS[what], name):
+            below[name] = None
 
     before = sys.getprofile()
     sys.setprofile(notice)
     try:
-        function(*arguments, **keywords)
+        with _Operators(notice_operator):
+            function(*arguments, **keywords)
     finally:
         sys.setprofile(before)
-    return list(found)
+    return list(found or below)
 
 
 def expect_written_by_hand(what: str, function, *arguments, **keywords) -> None:

@@ -1,6 +1,8 @@
 """The students' helper: what a check says when it fails, limits, and drawing aids."""
 
+import concurrent.futures
 import contextlib
+import os
 import sys
 import time
 import warnings
@@ -226,6 +228,35 @@ def test_the_palette_is_told_apart_by_dashes_too():
 IMAGE, KERNEL = torch.ones(1, 1, 5, 5), torch.ones(1, 1, 2, 2)
 
 
+POOL = concurrent.futures.ThreadPoolExecutor(1)
+
+
+@torch.jit.script
+def pools(x):
+    return torch.max_pool2d(x, 2)
+
+
+def pools_unwatched():
+    sys.setprofile(None)
+    return torch.max_pool2d(IMAGE, 2)
+
+
+def pools_if_unwatched():
+    return IMAGE if sys.getprofile() else torch.max_pool2d(IMAGE, 2)
+
+
+def pools_in_a_thread():
+    return POOL.submit(torch.max_pool2d, IMAGE, 2).result()
+
+
+def pools_in_a_process():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return IMAGE
+
+
 def differentiates():
     x = torch.ones(3, requires_grad=True)
     (x * x).sum().backward()
@@ -241,6 +272,11 @@ def differentiates():
         ("pooling", lambda: torch.nn.AvgPool2d(2)(IMAGE), ["avg_pool2d"]),
         ("pooling", lambda: torch.max_pool2d(IMAGE, 2), ["max_pool2d"]),
         ("pooling", lambda: IMAGE.unfold(2, 2, 1).amax(-1), []),
+        ("pooling", lambda: pools(IMAGE), ["max_pool2d_with_indices"]),
+        ("pooling", lambda: torch.ops.aten.avg_pool2d.default(IMAGE, 2), ["avg_pool2d"]),
+        ("pooling", pools_unwatched, ["setprofile"]),
+        ("pooling", pools_if_unwatched, ["getprofile"]),
+        ("pooling", pools_in_a_process, ["fork"]),
         ("autograd", differentiates, ["run_backward"]),
         ("autograd", lambda: torch.func.grad(torch.sum)(IMAGE), ["run_backward"]),
         ("autograd", lambda: torch.nn.Linear(5, 2)(IMAGE), []),
@@ -250,6 +286,10 @@ def differentiates():
 )
 def test_library_calls_are_noticed_as_they_run(what, call, names):
     assert list(dict.fromkeys(library_calls(what, call))) == names
+
+
+def test_work_in_another_thread_is_noticed():
+    assert library_calls("pooling", pools_in_a_thread)[0] == "submit"
 
 
 def test_a_function_of_the_same_name_that_a_student_wrote_is_no_library_call():

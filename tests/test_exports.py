@@ -49,6 +49,12 @@ def test_no_formula_hides_behind_the_separator_of_another_country(tmp_path):
     assert read(tmp_path / "a.csv")[1][-1] == "it says;'=1+1\n'@x, (3, -1)"
 
 
+def test_a_long_message_fits_into_a_cell(tmp_path):
+    write_csv([row(message="x" * 21_000_000)], tmp_path / "a.csv")
+    message = read(tmp_path / "a.csv")[1][-1]
+    assert len(message) < 32_767 and message.endswith("x … (cut; 21,000,000 characters)")
+
+
 def test_numbers_stay_numbers(tmp_path):
     write_csv([row(points=-2.5, maximum=0, status="late")], tmp_path / "a.csv")
     assert read(tmp_path / "a.csv")[1][4] == "-2.5"

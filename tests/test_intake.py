@@ -442,7 +442,7 @@ def test_too_large_files_are_a_problem(find, monkeypatch):
     assert only.problem.startswith("larger than 1 MB")
 
 
-def test_links_are_followed_only_within_the_folder(releases, tmp_path):
+def test_links_are_followed_only_within_their_folder(releases, tmp_path):
     write_folder(tmp_path / "class", {f"ada/{FOUR}.ipynb": STUB, "bob/": b"", "cem/": b""})
     write_folder(tmp_path / "secret", {f"{FOUR}.ipynb": b"secret"})
     place = tmp_path / "class"
@@ -450,11 +450,17 @@ def test_links_are_followed_only_within_the_folder(releases, tmp_path):
     (place / "cem" / f"{FOUR}.ipynb").symlink_to(tmp_path / "secret" / f"{FOUR}.ipynb")
     (place / "dan").symlink_to(tmp_path / "secret", target_is_directory=True)
     (place / "eve").symlink_to(place / "ada", target_is_directory=True)
+    write_folder(place, {"fay/attempt.ipynb": STUB, "gus/": b"", "hal/": b""})
+    (place / "fay" / f"{FOUR}.ipynb").symlink_to("attempt.ipynb")
+    (place / "gus" / f"{FOUR}.ipynb").symlink_to(f"{FOUR}.ipynb")
+    (place / "hal" / f"{FOUR}.ipynb").symlink_to("nothing.ipynb")
     os.mkfifo(place / "ada" / f"{ONE}.ipynb")
     found = {each.student: each for each in find_submissions(place, releases, FOUR)}
-    assert sorted(found) == ["ada", "bob", "cem", "dan"]
-    assert found["bob"].read() == STUB
-    for student in ("cem", "dan"):
+    assert sorted(found) == ["ada", "bob", "cem", "dan", "fay", "gus", "hal"]
+    assert found["fay"].read() == STUB
+    for student in ("gus", "hal"):
+        assert "symbolic link to nothing" in found[student].problem
+    for student in ("bob", "cem", "dan"):
         assert "symbolic link that leads out" in found[student].problem
         with pytest.raises(CourseError, match="symbolic link"):
             found[student].read()

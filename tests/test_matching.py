@@ -8,6 +8,7 @@ import time
 import nbformat
 import pytest
 
+from autograder import matching
 from autograder.answers import load_answers
 from autograder.compose import dumps
 from autograder.course import load_course
@@ -657,6 +658,17 @@ def cpu_seconds(function, rounds=1):
     for _ in range(rounds):
         function()
     return (time.process_time() - start) / rounds
+
+
+def test_what_takes_too_long_to_read_is_refused(monkeypatch):
+    def endless(data):
+        while True:
+            pass
+
+    monkeypatch.setattr(matching, "read_cells", endless)
+    monkeypatch.setattr(matching, "MATCH_SECONDS", 0.1)
+    with pytest.raises(CourseError, match="takes more than"):
+        match(b"", released())
 
 
 def test_matching_is_quick():
