@@ -4,7 +4,8 @@ A check is written once, as plain code about the student's names (see
 autograder.checks). Here the names are proxies:
 
 * a call ships plain arguments to the student's process and a plain result back; a
-  tensor argument that the call changed in place is changed here as well;
+  tensor argument that the call changed in place stays here as it was, so that no oracle
+  computes with it, and ``plain``, an expectation or a further call sees the change;
 * what is not plain (a module, an optimiser, a tensor with a graph) stays there, and
   the check holds a handle whose attributes, calls and operators work as usual;
 * ``course_helper.inside(path)`` gives a library object of the student's process.
@@ -99,6 +100,8 @@ class Session(StudentSide, Mapping):
         self.used = Used()
         self.operators: dict[str, Remote] = {}
         self.names: dict[str, object] = {}
+        # By the id of a tensor: itself, so that the id stays its own, and what it is there.
+        self.changed: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def __enter__(self) -> Session:
         self.folder = tempfile.TemporaryDirectory(prefix="student-")
@@ -169,6 +172,7 @@ class Session(StudentSide, Mapping):
             seconds: the wall-clock limit of the whole check.
         """
         self.operators.clear()
+        self.changed.clear()
         self.names = {}
         self.deadline = time.monotonic() + seconds
         self._look_up("begin", names)
@@ -190,7 +194,19 @@ class Session(StudentSide, Mapping):
             raise StudentGone(GONE) from None
 
     def encode(self, value, tensors: list[torch.Tensor]):
+        value = self._as_there(value) if self.changed else value
         return codec.encode(value, self._handle_of, tensors.append)
+
+    def _as_there(self, value):
+        """Return a value with the tensors that calls changed as they are in the other process."""
+        if isinstance(value, torch.Tensor):
+            while id(value) in self.changed:
+                value = self.changed[id(value)][1]
+        elif type(value) in (list, tuple):
+            return type(value)(map(self._as_there, value))
+        elif type(value) is dict:
+            return {key: self._as_there(item) for key, item in value.items()}
+        return value
 
     def _handle_of(self, value) -> int:
         if isinstance(value, Remote):
@@ -210,7 +226,8 @@ class Session(StudentSide, Mapping):
             keywords={name: self.encode(value, tensors) for name, value in keywords.items()},
         )
         for number, packed in answer.get("changed", {}).items():
-            tensors[int(number)].data = codec.unpack_tensor(packed)
+            tensor = tensors[int(number)]
+            self.changed[id(tensor)] = tensor, codec.unpack_tensor(packed)
         return self.decode(answer["value"])
 
     def inside(self, path: str):
@@ -224,7 +241,7 @@ class Session(StudentSide, Mapping):
 
     def plain(self, value):
         if not isinstance(value, Remote):
-            return super().plain(value)
+            return super().plain(self._as_there(value))
         return self.decode(self.request("fetch", handle=self._handle_of(value))["value"])
 
     def __contains__(self, name: object) -> bool:

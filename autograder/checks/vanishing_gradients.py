@@ -451,7 +451,7 @@ def _filled(fill, *shape, dtype=torch.float32, **keywords):
     """Return a weight that a student's function has filled in place."""
     weight = torch.full(shape, 7.0, dtype=dtype)
     fill(weight, **keywords)
-    return weight
+    return plain(weight)
 
 
 def _expect_statistic(what, value, expected, share):
