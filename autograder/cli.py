@@ -170,6 +170,29 @@ def grade(
 
 
 @main.command()
+@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the site goes; by default build/site.",
+)
+def site(notebooks: tuple[str, ...], to: Path | None) -> None:
+    """Build the web site: student notebooks with figures, syllabus, guides, helper.
+
+    Without NOTEBOOK all are shown. The pages need no network. They are scanned for solutions,
+    hidden checks and dead links first; if anything is wrong, DIR stays as it was.
+    """
+    from autograder import site as builder
+
+    course = open_course()
+    place = (to or course.build / "site").resolve()
+    with console.status("building the site") as status:
+        builder.build_site(course, chosen(course, notebooks), place, lambda x: _step(status, x))
+    console.print(f"Open {place / 'index.html'}", soft_wrap=True)
+
+
+@main.command()
 def demo() -> None:
     """Build everything, make a sample class, grade it, and show the table."""
     from autograder import demo as demonstration
