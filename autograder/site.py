@@ -103,8 +103,7 @@ def _write_sources(course: Course, built: list[Built], runs: dict, source: Path)
     entries = [site_pages.entry_of(course, each.master) for each in built]
     for each in built:
         name = each.master.name
-        links = site_pages.links_of(course, name)
-        page = site_notebooks.page_of(runs[name], links)
+        page = site_notebooks.page_of(runs[name], site_pages.links_of(name))
         (source / "notebooks" / f"{name}.ipynb").write_text(dumps(page), encoding="utf-8")
         (source / "files" / f"{name}.ipynb").write_text(dumps(each.student), encoding="utf-8")
     guides = _write_guides(course.root / "docs", source)
@@ -183,6 +182,8 @@ def _settings(course: Course) -> dict:
             # With the menu every formula would be a stop for the tabulator key.
             "showMathMenu": False,
             "messageStyle": "none",
+            # Formulas alone, which MyST has found already; a dollar in a text is a dollar.
+            "tex2jax": {"processClass": "math", "ignoreClass": ".*", "processEscapes": False},
         },
     }
 

@@ -22,6 +22,9 @@ GUIDES = {
     "grading": "How grading works",
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)\s#]+)(#[^)\s]*)?\)")
+IN_WORDS = dict(
+    enumerate(("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"))
+)
 
 START = """\
 # {title}
@@ -146,7 +149,8 @@ class Entry:
     @property
     def due(self) -> str:
         due = self.assignment.due
-        return f"{due:%d %B %Y, %H:%M} {due.tzname()}".lstrip("0") if due else ""
+        text = f"{due:%d %b %Y, %H:%M} {due.tzname()}".lstrip("0") if due else ""
+        return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def entry_of(course: Course, master: Master) -> Entry:
@@ -169,7 +173,7 @@ def entry_of(course: Course, master: Master) -> Entry:
 
 def start_page(course: Course, entries: list[Entry], guides: list[str], cards: str) -> str:
     """Return the Markdown of the start page, which holds the tree of all pages."""
-    count = "One" if len(entries) == 1 else _in_words(len(entries)).capitalize()
+    count = IN_WORDS.get(len(entries), str(len(entries)))
     page = START.format(
         title=course.title,
         term=course.term,
@@ -179,11 +183,6 @@ def start_page(course: Course, entries: list[Entry], guides: list[str], cards: s
         guides=GUIDES_TREE.format(names="\n".join(guides)) if guides else "",
     )
     return page.replace("One notebooks", "One notebook")
-
-
-def _in_words(count: int) -> str:
-    words = "zero one two three four five six seven eight nine ten eleven twelve".split()
-    return words[count] if count < len(words) else str(count)
 
 
 def cards(entries: list[Entry], runs: dict[str, NotebookNode], pictures: Path) -> str:
@@ -229,15 +228,12 @@ def syllabus_page(course: Course, entries: list[Entry]) -> str:
     )
 
 
-def links_of(course: Course, name: str) -> str:
-    """Return the links below the title of a notebook: the file, and Colab for a GitHub course."""
-    links = [f"{{download}}`Download the notebook <../files/{name}.ipynb>`"]
-    if course.repository.startswith("https://github.com/"):
-        place = course.repository.removeprefix("https://github.com/").removesuffix(".git")
-        colab = f"https://colab.research.google.com/github/{place}/blob/main/notebooks/{name}.ipynb"
-        links.append(f"[Open in Colab]({colab})")
-    links.append("{doc}`Its helper module <../helper>`")
-    return " · ".join(links)
+def links_of(name: str) -> str:
+    """Return the links below the title of a notebook; the one to Colab is in its header."""
+    return (
+        f"{{download}}`Download the notebook <../files/{name}.ipynb>` · "
+        "{doc}`What its helper module does <../helper>`"
+    )
 
 
 def guide_page(text: str, known: set[str]) -> str:
