@@ -118,18 +118,17 @@ def _write_sources(course: Course, built: list[Built], runs: dict, source: Path)
 
 
 def _write_guides(docs: Path, source: Path) -> list[str]:
-    """Copy the guides that exist and their pictures; return the guides' names."""
+    """Copy the guides that exist and the pictures in them; return the guides' names."""
     guides = [name for name in site_pages.GUIDES if (docs / f"{name}.md").is_file()]
-    if not guides:
-        return []
-    if (docs / "_static").is_dir():
-        shutil.copytree(docs / "_static", source / "_static", dirs_exist_ok=True)
-    pictures = {path.relative_to(docs).as_posix() for path in docs.glob("_static/**/*")}
-    known = pictures | {f"{name}.md" for name in guides}
-    for name in guides:
-        text = (docs / f"{name}.md").read_text(encoding="utf-8")
-        page = site_pages.guide_page(text, known)
-        (source / f"{name}.md").write_text(page, encoding="utf-8")
+    pages = {f"{name}.md" for name in guides}
+    for page in pages:
+        text = (docs / page).read_text(encoding="utf-8")
+        # Not every picture in docs/_static is for students: the one of the README shows an answer.
+        for picture in site_pages.pictures_of(text):
+            if (docs / picture).is_file():
+                (source / picture).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(docs / picture, source / picture)
+        (source / page).write_text(site_pages.guide_page(text, pages), encoding="utf-8")
     return guides
 
 

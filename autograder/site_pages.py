@@ -14,13 +14,7 @@ from autograder.course import Assignment, Course
 from autograder.master import Master
 from autograder.site_notebooks import first_figure
 
-GUIDES = {
-    "students": "Students",
-    "instructors": "Instructors",
-    "tas": "Teaching assistants",
-    "authors": "Authors",
-    "grading": "How grading works",
-}
+GUIDES = ("students", "instructors", "tas", "authors", "grading")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)\s#]+)(#[^)\s]*)?\)")
 IN_WORDS = dict(
     enumerate(("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"))
@@ -236,20 +230,23 @@ def links_of(name: str) -> str:
     )
 
 
+def pictures_of(text: str) -> list[str]:
+    """Return the files of the pictures in a guide."""
+    return [target for picture, _, target, _ in LINK.findall(text) if picture]
+
+
 def guide_page(text: str, known: set[str]) -> str:
     """Return a guide of docs/ as a page: a link to a file that the site has not becomes text.
 
     Args:
         text: Markdown.
-        known: the paths that a link may lead to, relative to docs/.
+        known: the pages that a link may lead to.
     """
 
     def link(match: re.Match) -> str:
         picture, label, target, _ = match.groups()
-        if target.removeprefix("./") in known:
+        if picture or target in known:
             return match[0]
-        if picture:
-            return label
         return label if label.startswith("`") else f"{label} (`{target.removeprefix('../')}`)"
 
     return LINK.sub(link, text)
