@@ -178,8 +178,9 @@ def _settings(course: Course) -> dict:
                 # Browsers refuse about:blank, which MathJax gives here, and log an error.
                 "styles": {"@font-face": {"font-family": "MathJax_Blank", "src": "local(serif)"}},
             },
-            # With the menu every formula would be a stop for the tabulator key.
             "showMathMenu": False,
+            # Else every formula would be a stop for the tabulator key.
+            "menuSettings": {"inTabOrder": False},
             "messageStyle": "none",
             # Formulas alone, which MyST has found already; a dollar in a text is a dollar.
             "tex2jax": {"processClass": "math", "ignoreClass": ".*", "processEscapes": False},

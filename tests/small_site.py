@@ -18,7 +18,7 @@ SHOWN = """
 #
 # $$f(x) = 2\\,x \\quad\\text{for every } x \\in \\mathbb{R}$$
 #
-# What costs $5 is not a formula, and this one is: $a_1 < b$.
+# This one stands in a line: $a_1 < b$.
 #
 # <details><summary>Hints: if you see ...</summary>
 #
