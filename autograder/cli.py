@@ -55,6 +55,7 @@ def main() -> None:
       course check FILE         the public checks of one notebook file
       course prove              right answers pass, wrong answers fail as documented
       course grade FOLDER       grade a class into nbgrader's gradebook
+      course site               the web site of the course, into build/site
       course demo               all of it, on a made-up class
       course doctor             what is missing on this machine, and the mend
 
@@ -195,6 +196,29 @@ def prove(notebooks: tuple[str, ...], workers: int) -> None:
 
         good = [prover.prove(course, name, workers, console) for name in chosen(course, notebooks)]
     sys.exit(0 if all(good) else 1)
+
+
+@main.command()
+@click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the site goes; by default build/site.",
+)
+def site(notebooks: tuple[str, ...], to: Path | None) -> None:
+    """Build the web site: student notebooks with figures, syllabus, guides, helper.
+
+    Without NOTEBOOK all are shown. The pages need no network. They are scanned for solutions,
+    hidden checks and dead links first; if anything is wrong, DIR stays as it was.
+    """
+    from autograder import site as builder
+
+    course = open_course()
+    place = (to or course.build / "site").resolve()
+    with console.status("building the site") as status:
+        builder.build_site(course, chosen(course, notebooks), place, lambda x: _step(status, x))
+    console.print(f"Open {place / 'index.html'}", soft_wrap=True)
 
 
 @main.command()

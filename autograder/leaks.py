@@ -19,6 +19,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 
 from autograder.checks import Check
@@ -106,11 +107,37 @@ def is_text(path: Path) -> bool:
 
 
 def visible_text(path: Path) -> str:
-    """Return all text of a file; of a notebook every string in it, unescaped."""
+    """Return all text of a file; of a notebook and of a page every string, unescaped."""
     text = path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix == ".html":
+        return text + text_of_page(text)
     if path.suffix != ".ipynb":
         return text
     return visible_text_of(json.loads(text))
+
+
+def text_of_page(page: str) -> str:
+    """Return what a reader of an HTML page sees: no tags, which cut coloured code to pieces.
+
+    What attributes hold, such as the text of a picture, follows at the end.
+    """
+    reader = _PageReader()
+    reader.feed(page)
+    reader.close()
+    return "".join(reader.seen) + "\n" + "\n".join(reader.attributes)
+
+
+class _PageReader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()  # which resolves &lt; and its like
+        self.seen: list[str] = []
+        self.attributes: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.seen.append(data)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [value for _, value in attrs if value]
 
 
 def visible_text_of(notebook: dict) -> str:
