@@ -25,6 +25,9 @@ from autograder.student.course_helper import (
     time_limit,
 )
 
+DESCRIBE_SECONDS = 2.0
+MESSAGE = 20_000  # characters of what is told of an exception
+
 
 def serve(connection: Connection, folder: str) -> None:
     """Answer requests until the other end closes.
@@ -47,7 +50,7 @@ def serve(connection: Connection, folder: str) -> None:
             request = codec.loads(connection.recv_bytes())
         except EOFError:
             return
-        connection.send_bytes(codec.dumps(agent.answer(request)))
+        connection.send_bytes(agent.reply(request))
 
 
 class Shell(InteractiveShell):
@@ -64,7 +67,7 @@ def shell() -> Shell:
     return Shell.instance(config=config)
 
 
-def describe_cell_error(error: BaseException) -> str:
+def describe_cell_error(error: BaseException | None) -> str:
     """Say what a cell raised, and where."""
     if isinstance(error, SyntaxError) and error.text:
         return (
@@ -79,13 +82,20 @@ class Agent:
     def __init__(self) -> None:
         self.shell = shell()
         self.objects: list[object] = []
-        self.problem = ""  # what the last cell that failed has raised
+        self.raised: BaseException | None = None  # by the last cell that failed
+
+    def reply(self, request: dict) -> bytes:
+        """Carry out one request; return the bytes of the answer."""
+        try:
+            return codec.dumps(self.answer(request))
+        except Exception as error:  # a number of a million digits is no JSON
+            return codec.dumps(self.describe(error))
 
     def answer(self, request: dict) -> dict:
         """Carry out one request; an exception becomes an answer, too."""
         actions: dict[str, Callable[[dict], object]] = {
             "execute": self.execute,
-            "problem": lambda request: self.problem,
+            "problem": lambda request: describe_cell_error(self.raised),
             "begin": self.begin,
             "names": self.names,
             "inside": lambda request: pkgutil.resolve_name(request["path"]),
@@ -100,14 +110,16 @@ class Agent:
             return self.describe(error)
 
     def describe(self, error: BaseException) -> dict:
-        """Return the answer that tells of an exception."""
+        """Return the answer that tells of an exception, of which nobody knows what it does."""
         if isinstance(error, TimeLimit):
             return {"timeout": True}
-        return {
-            "error": builtin_name(error),
-            "message": str(error),
-            "text": describe_error(error, __file__),
-        }
+        kind = builtin_name(error)
+        try:
+            with time_limit(DESCRIBE_SECONDS):
+                message, text = str(error), describe_error(error, __file__)
+        except BaseException:
+            message, text = "", f"  it raised   {kind}, which cannot be shown"
+        return {"error": kind, "message": message[:MESSAGE], "text": text[:MESSAGE]}
 
     def encode(self, value):
         """Return the JSON form of a value; keep the object itself if it is not plain."""
@@ -123,7 +135,7 @@ class Agent:
         if isinstance(result.error_in_exec, TimeLimit):
             raise result.error_in_exec
         if error := result.error_before_exec or result.error_in_exec:
-            self.problem = describe_cell_error(error)
+            self.raised = error
         return result.success
 
     def begin(self, request: dict) -> dict:

@@ -26,18 +26,32 @@ class Verdict:
     detail: str
 
 
-def judge(check: Check, names: Mapping, seconds: float = CHECK_SECONDS) -> Verdict:
+def judge(
+    check: Check, names: Mapping, seconds: float = CHECK_SECONDS, *, guarded: bool = False
+) -> Verdict:
     """Run a check on the objects that the names stand for.
 
     Args:
         check: the check.
         names: from the student's names to objects or proxies.
         seconds: the wall-clock limit.
+        guarded: whether the student's code has seen inputs of hidden checks. Then nothing that
+            comes from it is told, not even of a public check: it could tell what it has seen.
     """
     failure = run_check(check.function, names, seconds)
     if failure is None:
         return Verdict(True, "passed", "", "")
-    message = hidden_message(check, failure) if check.hidden else public_message(check, failure)
+    return failed(check, failure, guarded=guarded)
+
+
+def failed(check: Check, failure: Failure, *, guarded: bool) -> Verdict:
+    """Return the verdict of a failed check; see ``judge``."""
+    if check.hidden:
+        message = hidden_message(check, failure)
+    elif guarded:
+        message = guarded_message(check, failure)
+    else:
+        message = public_message(check, failure)
     return Verdict(False, failure.kind, message, failure.text)
 
 
@@ -46,6 +60,15 @@ def public_message(check: Check, failure: Failure) -> str:
     if failure.kind in ("missing", "stub"):
         return failure.text
     return f"{failure.text}\nHint: {check.hint}"
+
+
+def guarded_message(check: Check, failure: Failure) -> str:
+    """Return what the student may read of a failed public check when hidden ones ran, too."""
+    if failure.kind in ("missing", "stub"):
+        return hidden_message(check, failure)
+    what = (check.function.__doc__ or "").partition("\n")[0]
+    where = "Run this check in your notebook: it says what was called and what came back."
+    return f"{what}\n{where}\n{hidden_message(check, failure)}".strip()
 
 
 def hidden_message(check: Check, failure: Failure) -> str:

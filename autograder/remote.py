@@ -42,7 +42,8 @@ from autograder.student.course_helper import (
 START_SECONDS = 120.0
 GRACE_SECONDS = 5.0
 SUBMISSION_SECONDS = 600.0  # of a submission's own time
-ANSWER_BYTES = 256 << 20
+ANSWER_BYTES = 32 << 20  # parsed JSON takes up to twenty times as much
+MESSAGE = 20_000  # characters of what a student's exception says
 GONE = (
     "Python had ended, or did not answer any more. Does a cell call exit(), or need too much "
     "memory or time?"
@@ -225,10 +226,22 @@ class Session(StudentSide, Mapping):
             arguments=[self.encode(value, tensors) for value in arguments],
             keywords={name: self.encode(value, tensors) for name, value in keywords.items()},
         )
-        for number, packed in answer.get("changed", {}).items():
-            tensor = tensors[int(number)]
-            self.changed[id(tensor)] = tensor, codec.unpack_tensor(packed)
+        self._note_changes(answer.get("changed", {}), tensors)
         return self.decode(answer["value"])
+
+    def _note_changes(self, changed, tensors: list[torch.Tensor]) -> None:
+        """Note which arguments of a call are others now.
+
+        Raises:
+            StudentGone: it holds what no agent of ours sends; the process is ended.
+        """
+        try:
+            for number, packed in changed.items():
+                tensor = tensors[int(number)]
+                self.changed[id(tensor)] = tensor, codec.unpack_tensor(packed)
+        except Exception:
+            self._end()
+            raise StudentGone(GONE) from None
 
     def inside(self, path: str):
         return self.decode(self.request("inside", path=path)["value"])
@@ -268,7 +281,7 @@ def _exception(answer: dict) -> Exception:
     named = getattr(builtins, kind, None)
     known = isinstance(named, type) and issubclass(named, BaseException)
     error = kind if known else "Exception"
-    return StudentRaised(Failure("error", str(answer.get("text", "")), error))
+    return StudentRaised(Failure("error", str(answer.get("text", ""))[:MESSAGE], error))
 
 
 class Remote:

@@ -14,10 +14,10 @@ from nbformat import NotebookNode
 
 from autograder.checks import Check
 from autograder.fork_server import Used
-from autograder.judge import Verdict, judge
+from autograder.judge import Verdict, failed, judge
 from autograder.released import grade_id, is_run
 from autograder.remote import GONE, Session, StudentGone
-from autograder.student.course_helper import StudentRaised, TimeLimit, student_side
+from autograder.student.course_helper import Failure, StudentRaised, TimeLimit, student_side
 
 CELL_SECONDS = 30.0
 CHECK_SECONDS = 60.0  # of all calls of a check; one call has Session's limit
@@ -46,7 +46,8 @@ class Run:
         verdicts: by the id of the check.
         used: what the student's process has used.
         notes: what an instructor should know, a sentence each.
-        raised: what cells of the notebook have raised, by the number of the cell, from 1.
+        raised: what cells have raised, by the number of the cell, from 1; empty where hidden
+            checks ran.
     """
 
     verdicts: dict[str, Verdict]
@@ -68,43 +69,48 @@ def run_submission(notebook: NotebookNode, checks: Mapping[str, Check]) -> Run:
     verdicts: dict[str, Verdict] = {}
     notes: list[str] = []
     raised: dict[int, str] = {}
+    guarded = any(check.hidden for check in checks.values())
     with Session() as session:
         for number, cell in enumerate(notebook.cells, 1):
             key = grade_id(cell)
             gone = session.gone
             if key in checks:
-                verdicts[key] = _judge_remotely(session, checks[key])
+                verdicts[key] = _judge_remotely(session, checks[key], guarded)
             elif is_run(cell):
-                notes += _execute(session, cell.source, number, raised)
+                notes += _execute(session, cell.source, number, None if guarded else raised)
             if session.gone and not gone:
                 notes.append(f"Its process ended at cell {number}; the checks after that fail.")
         for key, check in checks.items():
             if key not in verdicts:
-                verdicts[key] = _judge_remotely(session, check)
+                verdicts[key] = _judge_remotely(session, check, guarded)
     if session.used.killed:
         notes.append(f"It was ended because it used too much {session.used.killed}.")
     return Run(verdicts, session.used, tuple(notes), raised)
 
 
-def _execute(session: Session, source: str, number: int, raised: dict[int, str]) -> list[str]:
+def _execute(
+    session: Session, source: str, number: int, raised: dict[int, str] | None
+) -> list[str]:
     """Run a cell; return what to tell of it. The checks that need the cell say what is missing."""
     try:
-        if not session.execute(source, CELL_SECONDS):
+        if not session.execute(source, CELL_SECONDS) and raised is not None:
             raised[number] = session.problem()
     except TimeLimit:
         return [f"Cell {number} did not finish in {CELL_SECONDS:g} s."]
-    except (StudentGone, StudentRaised):
+    except (StudentGone, StudentRaised, NotImplementedError):
         pass
     return []
 
 
-def _judge_remotely(session: Session, check: Check) -> Verdict:
+def _judge_remotely(session: Session, check: Check, guarded: bool) -> Verdict:
     token = student_side.set(session)
     try:
         session.begin_check(check.parameters, CHECK_SECONDS)
-        return judge(check, session, CHECK_SECONDS)
-    except (StudentGone, StudentRaised) as problem:
-        return Verdict(False, "error", str(problem), str(problem))
+        return judge(check, session, CHECK_SECONDS, guarded=guarded)
+    except StudentGone:
+        return Verdict(False, "error", GONE, GONE)
+    except (StudentRaised, NotImplementedError) as problem:  # only a tampered process raises here
+        return failed(check, Failure("error", str(problem), "Exception"), guarded=guarded)
     except TimeLimit:
         return Verdict(False, "timeout", GONE, GONE)
     finally:

@@ -695,6 +695,10 @@ class _Operators(TorchDispatchMode):
         return operator(*args, **(kwargs or {}))
 
 
+# A call that library_calls has to notice, or else it is not what it was.
+_LIBRARY_CALL = (torch.ones(1, 1, 3), torch.ones(1, 1, 2))
+
+
 def library_calls(what: str, function, *arguments, **keywords) -> list[str]:
     """Call a function and return the library functions that did its work, such as ``conv2d``.
 
@@ -738,11 +742,26 @@ def library_calls(what: str, function, *arguments, **keywords) -> list[str]:
 
 
 def expect_written_by_hand(what: str, function, *arguments, **keywords) -> None:
-    """Fail if a call lets a library do what the exercise asks for; see library_calls."""
-    found = inside(f"{__name__}.library_calls")(what, function, *arguments, **keywords)
-    call = _argument(inspect.currentframe().f_back, 1)
-    names = " and ".join(found)
-    expect(not found, f"{call} calls the library's {names}.\nWrite the {what} yourself.")
+    """Fail if a call raises, or lets a library do what the exercise asks for; see library_calls."""
+    function(*arguments, **keywords)
+    _expect_unused(inspect.currentframe().f_back, what, function, *arguments, **keywords)
+
+
+def expect_library_unused(what: str, function, *arguments, **keywords) -> None:
+    """Fail if a call that can be made only once lets a library do the work."""
+    _expect_unused(inspect.currentframe().f_back, what, function, *arguments, **keywords)
+
+
+def _expect_unused(caller: FrameType, what: str, function, *arguments, **keywords) -> None:
+    watch = inside(f"{__name__}.library_calls")
+    seen = watch("convolution", inside("torch.nn.functional.conv1d"), *_LIBRARY_CALL)
+    expect("conv1d" in seen, "The functions of course_helper are not those of the course any more.")
+    found = watch(what, function, *arguments, **keywords)
+    expect(
+        not found,
+        f"{_argument(caller, 1)} calls the library's {' and '.join(found)}.\n"
+        f"Write the {what} yourself.",
+    )
 
 
 def expect_equal(actual, expected) -> None:
