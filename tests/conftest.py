@@ -22,6 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 # Roughly in seconds.
 SLOWEST = {
+    "test_attacks.py": 600,
     "test_in_jupyterlab.py": 400,
     "test_fuzzing.py": 200,
     "test_graders_agree.py": 150,
