@@ -472,6 +472,7 @@ def fills_the_interval(glorot_uniform_):
     """A square weight; 22,500 numbers come close to both ends of the interval."""
     weight, end = torch.zeros(150, 150), math.sqrt(6 / 300)
     glorot_uniform_(weight)
+    weight = plain(weight)
     expect(weight.max() <= end, f"the largest number is {weight.max():.4f}, above r = {end:.4f}")
     expect(weight.min() >= -end, f"the smallest is {weight.min():.4f}, below -r = {-end:.4f}")
     expect(weight.max() > 0.99 * end, f"the largest is {weight.max():.4f}, far below {end:.4f}")
@@ -546,6 +547,7 @@ def has_the_standard_deviation_of_he(he_normal_):
     """A square weight with 200 inputs: 40,000 numbers."""
     weight = torch.zeros(200, 200)
     he_normal_(weight)
+    weight = plain(weight)
     mean, deviation = weight.mean().item(), weight.std().item()
     expect(abs(mean) < 0.005, f"the mean is {mean:.4f}, expected about 0")
     expect(abs(deviation - 0.1) < 0.005, f"the standard deviation is {deviation:.4f}, expected 0.1")
@@ -635,6 +637,7 @@ def makes_orthonormal_columns(orthogonal_):
     square, tall = torch.zeros(4, 4), torch.zeros(6, 3)
     orthogonal_(square)
     orthogonal_(tall)
+    square, tall = plain(square), plain(tall)
     expect_close(square.T @ square, torch.eye(4), atol=1e-5)
     expect_close(tall.T @ tall, torch.eye(3), atol=1e-5)
 
