@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from autograder import fork_server
-from tests.attacks import FAMILIES, LOOT_MARK, load_attacks, solved, student_copy
+from tests.attacks import FAMILIES, LOOT_MARK, Attack, load_attacks, solved, student_copy
 from tests.conftest import ROOT
 
 pytestmark = [
@@ -24,9 +24,9 @@ NOTEBOOK = "01_pytorch_basics"
 CLASSMATES = ("aa-honest", "forging-m-honest", "zz-honest")
 # Before, between and after the attackers, in the order of grading.
 
-# What an attack is given beyond what it is worth. These tell the check lies about their own
-# process, where the check has to ask what a library did; an answer's values cannot be forged so.
-BELIEVED: dict[str, float] = {}
+# What an attack is given beyond what it is worth: checks of single properties (finite, has a
+# gradient, written by hand, on the right device) hold of a loss that computes nothing, too.
+BELIEVED = {"hard-coding-loss-that-computes-nothing": 4.0}
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Graded:
     said: str
 
 
-def grade_all(place: Path) -> Graded:
-    """Grade a class of all attackers and three honest students in one run."""
-    for student, attack in ATTACKS.items():
+def grade_all(place: Path, attacks: dict[str, Attack]) -> Graded:
+    """Grade a class of attackers and three honest students in one run of ``course grade``."""
+    for student, attack in attacks.items():
         attack.write(place / "class" / student / attack.notebook)
     text = nbformat.writes(solved(copy.deepcopy(student_copy(NOTEBOOK)), NOTEBOOK))
     for student in CLASSMATES:
@@ -84,7 +84,7 @@ def test_there_are_attacks_of_every_family():
 @pytest.mark.timeout(2400)
 def test_every_attack_gets_what_it_is_worth_and_costs_nobody_else(tmp_path):
     """One test, so that no second worker grades the class again."""
-    graded = grade_all(tmp_path)
+    graded = grade_all(tmp_path, ATTACKS)
     honest = {name: a.honest + BELIEVED.get(name, 0) for name, a in ATTACKS.items()}
     given = {name: graded.points.get(name, 0) for name in ATTACKS}
     problems = {
@@ -101,6 +101,6 @@ def leaks_in(out: Path) -> list[str]:
     pages = [*out.glob("*.csv")]
     for kind in ("feedback", "gradescope"):
         pages += [path for path in (out / kind).rglob("*") if path.is_file()]
-    assert len(pages) > len(ATTACKS)
+    assert len(pages) > 2
     told = [p for p in pages if LOOT_MARK in p.read_text(encoding="utf-8", errors="replace")]
     return [str(path.relative_to(out)) for path in told]

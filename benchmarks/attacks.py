@@ -1,0 +1,250 @@
+"""The score card: every attack of tests/attacks/, graded by `course grade` and the stock graders.
+
+    python benchmarks/attacks.py [--family FAMILY]... [--sample N] [--markdown FILE]
+
+`course grade` grades all attackers and three honest students in one run. The stock graders get
+each attack in a place of its own: `nbgrader autograde` with an honest classmate after it, `otter
+run` alone. A stock grader is given up after five minutes.
+
+* *intact*: the honest classmates have all their points (nbgrader, `course grade`); the program
+  ended by itself, and the autograder's zip is as it was (otter).
+* *leak*: what students get back (feedback pages, results.json) tells what the attack has learnt
+  while it was graded.
+
+Attacks run as written, so the stock graders run under bubblewrap: the file system read-only but
+for a temporary folder, no network, process ids of their own. That hides nothing which they show
+to a submission elsewhere; the repository with its hidden checks is there, as on an instructor's
+machine. It needs Linux and Debian's `bubblewrap`, and an hour and more for the whole corpus.
+
+The last line is `attacks: honest N of M batch_intact True|False leaks K`, of `course grade`.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import nbformat
+from rich.console import Console
+from rich.progress import track
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from autograder.build import compose
+from autograder.course import Course, load_course
+from autograder.errors import CourseError
+from autograder.otter_tests import write as write_otter
+from autograder.processes import find_own_tools
+from benchmarks.grading import prepare_nbgrader, scores_in
+from tests.attacks import FAMILIES, LOOT_MARK, ROOT, Attack, solved, student_copy
+from tests.test_attacks import ATTACKS, CLASSMATES, grade_all, leaks_in
+
+GIVE_UP_SECONDS = 300
+MEMORY_BYTES = 8 << 30
+FILE_BYTES = 2 << 30
+CLASSMATE = "zz-honest"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a grader made of an attack.
+
+    Attributes:
+        points: of the checks; None if it gave none.
+        intact: whether nobody else lost anything.
+        leaks: whether a student's file tells what the attack learnt.
+    """
+
+    points: float | None
+    intact: bool
+    leaks: bool
+
+
+@dataclass(frozen=True)
+class Places:
+    """What is made once: nbgrader's course directories and otter's zips, by notebook."""
+
+    nbgrader: dict[str, Path]
+    otter: dict[str, Path]
+
+
+def confined(command: Sequence[str], place: Path) -> bool:
+    """Run a program that can write into one folder only; tell whether it ended by itself."""
+    walls = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+    walls += ["--bind", str(place), str(place), "--unshare-net", "--unshare-pid"]
+    limits = [f"--data={MEMORY_BYTES}", f"--fsize={FILE_BYTES}", "--core=0"]
+    environment = {**os.environ, "HOME": str(place), "OMP_NUM_THREADS": "1"}
+    walls += ["--die-with-parent", "--new-session", "--chdir", str(place)]
+    try:
+        subprocess.run(
+            ["bwrap", *walls, "prlimit", *limits, *command],
+            capture_output=True,
+            env=environment,
+            timeout=GIVE_UP_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def by_nbgrader(attack: Attack, places: Places, place: Path) -> Given:
+    """Grade an attack and an honest classmate with nbgrader, and write their feedback."""
+    name = attack.notebook
+    shutil.copytree(places.nbgrader[name], place, dirs_exist_ok=True)
+    attack.write(place / "submitted" / "attacker" / name)
+    honest = place / "submitted" / CLASSMATE / name
+    honest.mkdir(parents=True)
+    text = nbformat.writes(solved(copy.deepcopy(student_copy(name)), name))
+    (honest / f"{name}.ipynb").write_text(text, encoding="utf-8")
+    ended = confined(["nbgrader", "autograde", name], place)
+    confined(["nbgrader", "generate_feedback", name], place)
+    built = {name: compose(load_course(ROOT), name)}
+    try:
+        scores = scores_in(place / "gradebook.db", built)
+    except Exception:  # an attack may have put anything in the gradebook's place
+        scores = {}
+    points = {s: sum(p for key, p in scores.items() if key[0] == s) for s in {k[0] for k in scores}}
+    intact = ended and points.get(CLASSMATE) == built[name].master.points
+    return Given(points.get("attacker"), intact, tells(place / "feedback" / "attacker"))
+
+
+def by_otter(attack: Attack, places: Places, place: Path) -> Given:
+    """Grade an attack with ``otter run``."""
+    archive = place / "autograder.zip"
+    shutil.copy(places.otter[attack.notebook], archive)
+    before = hashlib.sha256(archive.read_bytes()).digest()
+    attack.write(place / "submission")
+    file = place / "submission" / f"{attack.notebook}.ipynb"
+    out = place / "out"
+    out.mkdir()
+    ended = confined(["otter", "run", str(file), "-a", str(archive), "-o", str(out)], place)
+    intact = ended and hashlib.sha256(archive.read_bytes()).digest() == before
+    return Given(points_of(out / "results.json", attack.notebook), intact, tells(out))
+
+
+def points_of(results: Path, name: str) -> float | None:
+    """Return the points of the checks in otter's results, as far as they are numbers."""
+    exercises = compose(load_course(ROOT), name).master.exercises
+    try:
+        tests = json.loads(results.read_text(encoding="utf-8"))["tests"]
+        return sum(float(test["score"]) for test in tests if test["name"] in exercises)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def tells(folder: Path) -> bool:
+    """Tell whether a file in a folder has the mark of what an attack has learnt."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return any(LOOT_MARK in p.read_text(encoding="utf-8", errors="replace") for p in files)
+
+
+def prepare(course: Course, names: set[str], place: Path) -> Places:
+    """Make what the stock graders need of each notebook."""
+    places = Places({}, {})
+    for name in sorted(names):
+        built = compose(course, name)
+        places.nbgrader[name] = place / "nbgrader" / name
+        prepare_nbgrader(course, {name: built}, places.nbgrader[name])
+        places.otter[name] = place / "otter" / f"{name}.zip"
+        places.otter[name].parent.mkdir(exist_ok=True)
+        write_otter(course, built.master, places.otter[name].parent)
+    return places
+
+
+def stock(
+    grader: Callable[[Attack, Places, Path], Given], attacks: dict[str, Attack], places: Places
+) -> dict[str, Given]:
+    """Grade attacks with a stock grader, as many at a time as there are cores."""
+
+    def one(attack: Attack) -> Given:
+        with tempfile.TemporaryDirectory(prefix="attack-", ignore_cleanup_errors=True) as folder:
+            return grader(attack, places, Path(folder))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        given = track(pool.map(one, attacks.values()), grader.__name__, total=len(attacks))
+        return dict(zip(attacks, given, strict=True))
+
+
+def by_course(attacks: dict[str, Attack], place: Path) -> dict[str, Given]:
+    """Grade attacks and honest classmates with ``course grade``, in one run."""
+    graded = grade_all(place, attacks)
+    leaks = " ".join(leaks_in(graded.out))
+    full = compose(load_course(ROOT), "01_pytorch_basics").master.points
+    intact = all(graded.points[name] == full for name in CLASSMATES)
+    return {name: Given(graded.points.get(name), intact, f"/{name}/" in leaks) for name in attacks}
+
+
+def table(attacks: dict[str, Attack], given: dict[str, dict[str, Given]]) -> list[str]:
+    """Return the lines of the score card, in Markdown."""
+    head = ["attack", "what it tries", "honest", *given]
+    lines = [f"| {' | '.join(head)} |", "|---|---|---|" + "---|" * len(given)]
+    for name, attack in attacks.items():
+        cells = [name, attack.summary.replace("|", "\\|"), f"{attack.honest:g}"]
+        cells += [shown(each[name], attack.honest) for each in given.values()]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def shown(given: Given, honest: float) -> str:
+    """Return a cell of the score card: the points, in bold if they are not honest, and harm."""
+    points = "none" if given.points is None else f"{given.points:g}"
+    parts = [points if (given.points or 0) == honest else f"**{points}**"]
+    parts += ["batch harmed"] * (not given.intact) + ["leak"] * given.leaks
+    return ", ".join(parts)
+
+
+def summary(attacks: dict[str, Attack], given: dict[str, Given]) -> str:
+    """Return how many attacks got an honest score, and what harm was done."""
+    honest = sum((given[n].points or 0) == attack.honest for n, attack in attacks.items())
+    intact = all(each.intact for each in given.values())
+    leaks = sum(each.leaks for each in given.values())
+    return f"honest {honest} of {len(attacks)} batch_intact {intact} leaks {leaks}"
+
+
+@click.command()
+@click.option("--family", "families", multiple=True, type=click.Choice(FAMILIES))
+@click.option("--sample", type=click.IntRange(min=1), help="Only every n-th, to have so many.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the score card here.")
+@click.option("--no-stock", is_flag=True, help="Only `course grade`.")
+def main(
+    families: tuple[str, ...], sample: int | None, markdown: Path | None, no_stock: bool
+) -> None:
+    """Grade the corpus of attacks with all graders and print the score card."""
+    if not no_stock and not shutil.which("bwrap"):
+        raise CourseError("bubblewrap is missing; run: sudo apt-get install bubblewrap")
+    find_own_tools()
+    course, console = load_course(ROOT), Console()
+    attacks = {n: a for n, a in ATTACKS.items() if not families or a.family in families}
+    if sample:
+        names = list(attacks)[:: max(1, len(attacks) // sample)][:sample]
+        attacks = {name: attacks[name] for name in names}
+    with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
+        given = {"course grade": by_course(attacks, Path(folder, "course"))}
+        if not no_stock:
+            places = prepare(course, {a.notebook for a in attacks.values()}, Path(folder))
+            given["nbgrader"] = stock(by_nbgrader, attacks, places)
+            given["otter"] = stock(by_otter, attacks, places)
+    lines = table(attacks, given)
+    totals = [f"- {name}: {summary(attacks, each)}" for name, each in given.items()]
+    if markdown:
+        markdown.write_text("\n".join([*lines, "", *totals, ""]), encoding="utf-8")
+    else:
+        console.print("\n".join(lines), markup=False, soft_wrap=True)
+    console.print("\n".join(totals[1:]), markup=False)
+    console.print(f"attacks: {summary(attacks, given['course grade'])}", markup=False)
+
+
+if __name__ == "__main__":
+    main()
