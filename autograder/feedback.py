@@ -34,6 +34,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
+from autograder.compose import COLAB_BADGE
 from autograder.files import copy_marks, replace_file
 from autograder.processes import cpu_limit
 from autograder.regrade_notes import Regrade
@@ -42,6 +43,7 @@ from autograder.student.course_helper import TimeLimit
 
 TABLE_OF_CONTENTS = '<div id="toc">'  # in nbgrader's template, before what a student wrote
 NO_ALT = "No description has been provided for this image"
+BADGE = ("img", COLAB_BADGE)  # the one picture from elsewhere, of the course's own header
 MARKUP = ("text/html", "text/latex", "image/svg+xml")
 REMEMBERED = 5000  # cells; the notebooks of the course have some 1200
 PAGE_SECONDS = 20.0  # of CPU; a page takes a tenth of a second, the first some more
@@ -229,7 +231,8 @@ def _is_harmless(tag: str, name: str, value: str) -> bool:
     """Tell whether an element of a text may have this attribute."""
     if name in ("href", "src"):
         allowed = {"a": LINK, "img": PICTURE}.get(tag)
-        return bool(allowed and allowed.fullmatch(html.unescape(value)))
+        address = html.unescape(value)
+        return bool(allowed and allowed.fullmatch(address)) or (tag, address) == BADGE
     return name in ATTRIBUTES or name == "style"
 
 

@@ -43,7 +43,7 @@ def test_a_relative_link_leads_to_a_file(page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_file_that_is_named_is_there(page):
-    pattern = r"\b((?:autograder|benchmarks|data|docs|notebooks|solutions|tests)/[\w/.]*)"
+    pattern = r"\b((?:autograder|benchmarks|data|docs|notebooks|solutions|tests)/[\w/.-]*)"
     named = {name.rstrip(".") for name in re.findall(pattern, text_of(page))}
     named = {name for name in named if not re.search(r"NN_|topic|10_|NOTEBOOK", name)}
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
