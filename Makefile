@@ -13,7 +13,7 @@ test: environment
 	$(BIN)/course build
 	$(BIN)/course build --check
 	$(BIN)/course prove
-	$(BIN)/pytest -rs --numprocesses 2 --dist load --maxschedchunk 1 --durations 10
+	$(BIN)/pytest -rs --numprocesses 2 --dist loadgroup --durations 10
 
 environment: .venv/installed
 
