@@ -26,7 +26,6 @@ from autograder.student.course_helper import (
 )
 
 DESCRIBE_SECONDS = 2.0
-MESSAGE = 20_000  # characters of what is told of an exception
 
 
 def serve(connection: Connection, folder: str) -> None:
@@ -119,7 +118,7 @@ class Agent:
                 message, text = str(error), describe_error(error, __file__)
         except BaseException:
             message, text = "", f"  it raised   {kind}, which cannot be shown"
-        return {"error": kind, "message": message[:MESSAGE], "text": text[:MESSAGE]}
+        return {"error": kind, "message": message[: codec.MESSAGE], "text": text[: codec.MESSAGE]}
 
     def encode(self, value):
         """Return the JSON form of a value; keep the object itself if it is not plain."""

@@ -242,7 +242,37 @@ def execute_solution(course: Course, built: Built, folder: Path) -> None:
         CourseError: a cell raised, or no kernel started in a minute.
     """
     notebook = nbformat.from_dict(built.solution)
-    with tempfile.TemporaryDirectory(prefix="solution-") as place:
+    try:
+        run_notebook(course, notebook, "the solution", built.master.path)
+    except CellExecutionError as error:
+        last_line = str(error).strip().splitlines()[-1]
+        raise CourseError(f"the solution does not run: {last_line}", built.master.path) from None
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{built.master.name}.ipynb").write_text(dumps(notebook), encoding="utf-8")
+
+
+def run_notebook(
+    course: Course,
+    notebook: nbformat.NotebookNode,
+    what: str,
+    master: Path,
+    *,
+    allow_errors: bool = False,
+) -> None:
+    """Run a notebook in a new kernel, in a folder of its own; its cells get their outputs.
+
+    Args:
+        course: the course, whose helper and data it finds.
+        notebook: is changed.
+        what: is run, as an error names it.
+        master: what it was made from.
+        allow_errors: whether a cell that raises keeps its error as an output.
+
+    Raises:
+        CellExecutionError: a cell raised, and must not.
+        CourseError: no kernel started in a minute, or it died.
+    """
+    with tempfile.TemporaryDirectory(prefix="notebook-") as place:
         shutil.copy(course.helper, place)
         environment = {
             **os.environ,
@@ -256,6 +286,7 @@ def execute_solution(course: Course, built: Built, folder: Path) -> None:
         client = NotebookClient(
             notebook,
             timeout=SOLUTION_CELL_SECONDS,
+            allow_errors=allow_errors,
             kernel_name="python3",
             resources={"metadata": {"path": place}},
             skip_cells_with_tag="",
@@ -263,21 +294,14 @@ def execute_solution(course: Course, built: Built, folder: Path) -> None:
         )
         try:
             client.execute(env=environment)
-        except CellExecutionError as error:
-            last_line = str(error).strip().splitlines()[-1]
-            raise CourseError(
-                f"the solution does not run: {last_line}", built.master.path
-            ) from None
+        except CellExecutionError:
+            raise
         except RuntimeError as error:
             raise CourseError(
-                f"no kernel started for the solution ({error}); build again when the machine "
-                "is less busy",
-                built.master.path,
+                f"no kernel ran {what} ({error}); try again when the machine is less busy", master
             ) from None
-    folder.mkdir(parents=True, exist_ok=True)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-    (folder / f"{built.master.name}.ipynb").write_text(dumps(notebook), encoding="utf-8")
 
 
 def _write_notebooks(course: Course, built: Built, new: Path) -> None:

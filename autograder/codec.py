@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import torch
 
+MESSAGE = 20_000  # characters that cross of what an exception says
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (

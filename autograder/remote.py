@@ -43,7 +43,6 @@ START_SECONDS = 120.0
 GRACE_SECONDS = 5.0
 SUBMISSION_SECONDS = 600.0  # of a submission's own time
 ANSWER_BYTES = 32 << 20  # parsed JSON takes up to twenty times as much
-MESSAGE = 20_000  # characters of what a student's exception says
 GONE = (
     "Python had ended, or did not answer any more. Does a cell call exit(), or need too much "
     "memory or time?"
@@ -281,7 +280,7 @@ def _exception(answer: dict) -> Exception:
     named = getattr(builtins, kind, None)
     known = isinstance(named, type) and issubclass(named, BaseException)
     error = kind if known else "Exception"
-    return StudentRaised(Failure("error", str(answer.get("text", ""))[:MESSAGE], error))
+    return StudentRaised(Failure("error", str(answer.get("text", ""))[: codec.MESSAGE], error))
 
 
 class Remote:

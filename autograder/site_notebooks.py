@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from autograder.build import QUIET_KERNEL, SOLUTION_CELL_SECONDS, Built
+from autograder.build import Built, run_notebook
 from autograder.compose import dumps
 from autograder.course import Course
 from autograder.errors import CourseError
@@ -95,34 +92,8 @@ def _kept(course: Course, built: Built) -> NotebookNode | None:
 def _run(course: Course, built: Built) -> NotebookNode:
     notebook = nbformat.from_dict(built.student)
     notebook.cells.insert(0, new_code_cell(DESCRIBE_FIGURES))
-    with tempfile.TemporaryDirectory(prefix="site-") as place:
-        shutil.copy(course.helper, place)
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "COURSE_DATA": str(course.root / "data"),
-            "COURSE_STATIC_FIGURES": "1",
-        }
-        client = NotebookClient(
-            notebook,
-            timeout=SOLUTION_CELL_SECONDS,
-            allow_errors=True,
-            kernel_name="python3",
-            resources={"metadata": {"path": place}},
-            skip_cells_with_tag="",
-            extra_arguments=QUIET_KERNEL,
-        )
-        try:
-            client.execute(env=environment)
-        except RuntimeError as error:
-            raise CourseError(
-                f"the student copy could not be run ({error}); run the command again when the "
-                "machine is less busy",
-                built.master.path,
-            ) from None
+    run_notebook(course, notebook, "the student copy", built.master.path, allow_errors=True)
     del notebook.cells[0]
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
     text = dumps(notebook).replace(str(course.root / "data"), "data")
     notebook = nbformat.reads(text, as_version=4)
     _look_for_surprises(notebook, built)
