@@ -17,6 +17,8 @@ from autograder.build import Built, compose
 from autograder.course import Course, load_course
 
 ROOT = Path(__file__).resolve().parent.parent
+# The `course` program of this environment, which need not be activated.
+COURSE = [sys.executable, "-c", "from autograder.cli import main; main()"]
 # Tests and their kernels share the cores; threads that wait for one another's cores spin.
 os.environ["OMP_NUM_THREADS"] = "1"
 

@@ -13,7 +13,7 @@ import pytest
 
 from autograder import fork_server
 from tests.attacks import FAMILIES, LOOT_MARK, Attack, load_attacks, solved, student_copy
-from tests.conftest import ROOT
+from tests.conftest import COURSE, ROOT
 
 pytestmark = [
     pytest.mark.slow,
@@ -55,7 +55,7 @@ def grade_all(place: Path, attacks: dict[str, Attack]) -> Graded:
         folder = place / "class" / student / NOTEBOOK
         folder.mkdir(parents=True)
         (folder / f"{NOTEBOOK}.ipynb").write_text(text)
-    command = ["course", "grade", str(place / "class"), "--out", str(place / "results")]
+    command = [*COURSE, "grade", str(place / "class"), "--out", str(place / "results")]
     done = subprocess.run(
         [*command, "--gradescope"],
         cwd=ROOT,
@@ -85,6 +85,7 @@ def test_there_are_attacks_of_every_family():
 def test_every_attack_gets_what_it_is_worth_and_costs_nobody_else(tmp_path):
     """One test, so that no second worker grades the class again."""
     graded = grade_all(tmp_path, ATTACKS)
+    assert len(files_for_students(graded.out)) > len(ATTACKS)
     honest = {name: a.honest + BELIEVED.get(name, 0) for name, a in ATTACKS.items()}
     given = {name: graded.points.get(name, 0) for name in ATTACKS}
     problems = {
@@ -96,11 +97,16 @@ def test_every_attack_gets_what_it_is_worth_and_costs_nobody_else(tmp_path):
     assert {what: found for what, found in problems.items() if found} == {}
 
 
-def leaks_in(out: Path) -> list[str]:
-    """Return the files for students that tell what a submission learnt while it was graded."""
+def files_for_students(out: Path) -> list[Path]:
+    """Return what students get to see of the results, and the tables that tell them."""
     pages = [*out.glob("*.csv")]
     for kind in ("feedback", "gradescope"):
         pages += [path for path in (out / kind).rglob("*") if path.is_file()]
-    assert len(pages) > 2
+    return pages
+
+
+def leaks_in(out: Path) -> list[str]:
+    """Return the files for students that tell what a submission learnt while it was graded."""
+    pages = files_for_students(out)
     told = [p for p in pages if LOOT_MARK in p.read_text(encoding="utf-8", errors="replace")]
     return [str(path.relative_to(out)) for path in told]

@@ -2,13 +2,12 @@
 
 import csv
 import subprocess
-import sys
 
 import pytest
 
 from autograder.answers import load_answers
 from autograder.demo import NOTEBOOK, sample_class
-from tests.conftest import ROOT
+from tests.conftest import COURSE, ROOT
 
 
 def test_the_class_has_what_it_should(built):
@@ -24,7 +23,7 @@ def test_the_class_has_what_it_should(built):
 @pytest.mark.slow
 def test_demo_prints_the_table_and_writes_the_results(built):
     done = subprocess.run(
-        [sys.executable, "-c", "from autograder.cli import main; main()", "demo"],
+        [*COURSE, "demo"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -15,7 +15,7 @@ from rich.console import Console
 from autograder import doctor
 from autograder.cli import main
 from autograder.doctor import MISSING, NOTE, OK, WARNING, Finding
-from tests.conftest import COURSE_TOML, ROOT
+from tests.conftest import COURSE, COURSE_TOML, ROOT
 
 NEW_YEAR = datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)
 
@@ -268,7 +268,7 @@ def test_the_command_ends_with_the_verdict(mini, monkeypatch):
 @pytest.mark.slow
 def test_this_machine_which_runs_the_tests_lacks_nothing():
     done = subprocess.run(
-        [sys.executable, "-c", "from autograder.cli import main; main()", "doctor"],
+        [*COURSE, "doctor"],
         capture_output=True,
         text=True,
         cwd=ROOT,

@@ -22,12 +22,11 @@ from autograder.answers import load_answers
 from autograder.compose import dumps
 from autograder.grade import Settings, grade
 from autograder.processes import find_own_tools
-from tests.conftest import ROOT
+from tests.conftest import COURSE, ROOT
 from tests.test_graders_agree import mixed_submissions, rough_submissions
 
 pytestmark = pytest.mark.slow
 NAME = "01_pytorch_basics"
-COURSE = [sys.executable, "-c", "from autograder.cli import main; main()"]
 
 
 @pytest.fixture(autouse=True)

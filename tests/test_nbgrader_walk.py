@@ -7,7 +7,6 @@ and goes back as feedback. Nothing of nbgrader is stood in for.
 import csv
 import re
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from autograder.processes import find_own_tools
 from autograder.prove import solutions
 from autograder.runner import with_answers
 from tests.browser import browser_page, choose, jupyterlab, keep, needs_chromium
-from tests.conftest import ROOT
+from tests.conftest import COURSE, ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 NAME = "01_pytorch_basics"
@@ -100,8 +99,7 @@ def released(tmp_path_factory) -> Walk:
     for name in ("autograder", "solutions", "data", "tests", "environment.yml", "course.toml"):
         (root / name).symlink_to(ROOT / name)
     (root / "notebooks").mkdir()
-    command = "from autograder.cli import main; main()"
-    run(sys.executable, "-c", command, "build", NAME, cwd=root)
+    run(*COURSE, "build", NAME, cwd=root)
     place = root / "build" / "nbgrader"
     (root / "exchange").mkdir()
     (root / "exchange").chmod(0o777)
@@ -181,7 +179,7 @@ def hand_graded(autograded) -> Walk:
         page.set_default_timeout(BROWSER_SECONDS * 1000)
         expect.set_options(timeout=BROWSER_SECONDS * 1000)
         frame = open_submissions(page, address)
-        frame.get_by_role("link", name="ada").click()
+        open_submission(frame, "ada")
         look_at_rubric(page, frame)
         give(page, frame, QUESTION, 1.5)
         with page.expect_response(lambda reply: "/api/comment/" in reply.url):
@@ -191,7 +189,7 @@ def hand_graded(autograded) -> Walk:
         give(page, frame, OTHER_QUESTION, 3)
         frame.get_by_role("link", name="Manual Grading").click()
         frame = open_submissions(page, address)
-        frame.get_by_role("link", name="dana").click()
+        open_submission(frame, "dana")
         for question in (QUESTION, OTHER_QUESTION):
             give(page, frame, question, 0)
     return autograded
@@ -214,6 +212,15 @@ def open_submissions(page: Page, address: str) -> FrameLocator:
     frame.get_by_role("button", name="Show All Names").click()
     keep(page, "formgrader-submissions")
     return frame
+
+
+def open_submission(frame: FrameLocator, student: str) -> None:
+    """Open a student's answers and wait until formgrader would save what is typed there."""
+    frame.get_by_role("link", name=student).click()
+    for question in (QUESTION, OTHER_QUESTION):
+        expect(frame.locator(f"#{question}")).to_contain_class("needs_manual_grade")
+        comment = frame.locator(f"#{question}-comment")
+        expect(comment).to_have_attribute("placeholder", re.compile("comments"))
 
 
 def look_at_rubric(page: Page, frame: FrameLocator) -> None:

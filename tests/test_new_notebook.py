@@ -11,9 +11,8 @@ from autograder.cli import main
 from autograder.course import load_course
 from autograder.errors import CourseError
 from autograder.new_notebook import new_notebook
-from tests.conftest import COURSE_TOML, ROOT
+from tests.conftest import COURSE, COURSE_TOML, ROOT
 
-COURSE = [sys.executable, "-c", "from autograder.cli import main; main()"]
 NAME = "10_attention_maps"
 
 
