@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import fork_server, jail
+from autograder import fork_server, forking, jail
 from autograder.remote import Session, StudentGone
 from autograder.student.course_helper import TimeLimit
 from tests.conftest import ROOT
@@ -186,5 +186,5 @@ def test_a_machine_without_namespaces_says_so(monkeypatch, tmp_path):
 
     monkeypatch.setattr(jail, "enter_cell", refuse)
     monkeypatch.setattr(os, "getuid", lambda: 12345)
-    (line,) = fork_server._enter_jail(ROOT / "data", str(tmp_path))
+    (line,) = forking._enter_jail(ROOT / "data", str(tmp_path))
     assert "network" in line
