@@ -21,12 +21,8 @@ pytestmark = [
 ]
 ATTACKS = {f"{a.family}-{a.name}".replace("_", "-"): a for a in load_attacks()}
 NOTEBOOK = "01_pytorch_basics"
-CLASSMATES = ("aa-honest", "forging-m-honest", "zz-honest")
 # Before, between and after the attackers, in the order of grading.
-
-# What an attack is given beyond what it is worth: checks of single properties (finite, has a
-# gradient, written by hand, on the right device) hold of a loss that computes nothing, too.
-BELIEVED = {"hard-coding-loss-that-computes-nothing": 4.0}
+CLASSMATES = ("aa-honest", "forging-m-honest", "zz-honest")
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ def test_every_attack_gets_what_it_is_worth_and_costs_nobody_else(tmp_path):
     """One test, so that no second worker grades the class again."""
     graded = grade_all(tmp_path, ATTACKS)
     assert len(files_for_students(graded.out)) > len(ATTACKS)
-    honest = {name: a.honest + BELIEVED.get(name, 0) for name, a in ATTACKS.items()}
+    honest = {name: a.honest for name, a in ATTACKS.items()}
     given = {name: graded.points.get(name, 0) for name in ATTACKS}
     problems = {
         "given, not honest": {n: (given[n], honest[n]) for n in ATTACKS if given[n] != honest[n]},

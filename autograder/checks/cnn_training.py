@@ -1204,6 +1204,17 @@ def warms_up_for_a_quarter(one_cycle_rate):
 # ------------------------------------------------------------------------- smooth_cross_entropy
 
 
+def _expect_loss(smooth_cross_entropy):
+    """How a loss is computed counts only if it is one: larger for the class of the lowest score.
+
+    All but a function that computes nothing meets this, whatever its mistake.
+    """
+    logits = torch.tensor([[3.0, 0.0, -2.0], [-1.0, 2.0, 0.5]])
+    right = plain(smooth_cross_entropy(logits, torch.tensor([0, 1]), 0.1))
+    wrong = plain(smooth_cross_entropy(logits, torch.tensor([2, 0]), 0.1))
+    expect(bool((wrong > right).all()), f"right classes cost {right}, wrong ones {wrong}")
+
+
 @check(
     "smooth_cross_entropy",
     points=1,
@@ -1245,6 +1256,7 @@ def stands_large_scores(smooth_cross_entropy):
     logits = torch.tensor([[300.0, -100.0, 0.0], [-500.0, 200.0, 10.0]])
     loss = plain(smooth_cross_entropy(logits, torch.tensor([2, 1]), 0.1))
     expect(bool(torch.isfinite(loss).all()), f"the loss is {loss}")
+    _expect_loss(smooth_cross_entropy)
 
 
 @check(
@@ -1260,6 +1272,7 @@ def passes_the_gradient_to_the_logits(smooth_cross_entropy):
     smooth_cross_entropy(logits, labels, 0.15).backward()
     gradient = plain(logits.grad)
     expect(bool((gradient != 0).any()), "the gradient of the logits is 0")
+    _expect_loss(smooth_cross_entropy)
 
 
 @check(
@@ -1272,6 +1285,7 @@ def smooths_by_hand(smooth_cross_entropy):
     """Watched while it runs."""
     logits, labels = numbers(4, 3, seed=766), classes_of(4, 3, seed=767)
     expect_written_by_hand("cross-entropy", smooth_cross_entropy, logits, labels, 0.1)
+    _expect_loss(smooth_cross_entropy)
 
 
 @check(
@@ -1285,6 +1299,7 @@ def smooths_on_the_device_of_the_logits(smooth_cross_entropy):
     """Five examples of three classes."""
     logits, labels = numbers(5, 3, seed=768), classes_of(5, 3, seed=769)
     expect_device_of_input(smooth_cross_entropy, logits, labels, 0.1)
+    _expect_loss(smooth_cross_entropy)
 
 
 # ----------------------------------------------------------------------------- random_shift
