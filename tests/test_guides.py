@@ -1,44 +1,20 @@
-"""The guides name only commands, options, and files that exist."""
+"""The guides name only options that exist, and the worked example is what is written."""
 
 import re
-import shlex
 
 import pytest
 
 from autograder.cli import main
 from tests.conftest import ROOT
 
-GUIDES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
-
-def test_there_are_guides():
-    assert {"authors.md", "tas.md"} <= set(GUIDES)
-
-
-@pytest.mark.parametrize("name", GUIDES)
-def test_every_command_exists_with_its_options(name):
-    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    lines = re.findall(r"^    (course .+?)(?:\s+#.*)?$", text, re.MULTILINE)
-    inline = re.findall(r"`(course [^`]+)`", text)
-    assert lines + inline
-    for line in lines + inline:
-        _, *words = shlex.split(line)
-        assert words[0] in main.commands, line
-        known = {option for each in main.commands[words[0]].params for option in each.opts}
-        given = {word for word in words if word.startswith("--")}
-        assert given <= known, line
-
-
-@pytest.mark.parametrize("name", ["authors.md", "tas.md"])
-def test_every_option_and_source_file_exists(name):
-    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["authors", "grading", "instructors", "tas"])
+def test_an_option_in_a_sentence_exists(name):
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     options = {
         o for command in main.commands.values() for each in command.params for o in each.opts
     }
     assert set(re.findall(r"`(--[a-z-]+)`", text)) <= options
-    for place in re.findall(r"`((?:autograder|tests|solutions|data)/[a-z_/]*(?:\.py)?)`", text):
-        if "topic" not in place:
-            assert (ROOT / place).exists(), place
 
 
 def test_the_example_of_the_authors_guide_is_what_course_new_writes():
