@@ -4,7 +4,7 @@
 
 `course grade` grades all attackers and three honest students in one run. The stock graders get
 each attack in a place of its own: `nbgrader autograde` with an honest classmate after it, `otter
-run` alone. A stock grader is given up after five minutes.
+run` alone. A stock grader is given up after three minutes.
 
 * *intact*: the honest classmates have all their points (nbgrader, `course grade`); the program
   ended by itself, and the autograder's zip is as it was (otter).
@@ -50,10 +50,22 @@ from benchmarks.grading import prepare_nbgrader, scores_in
 from tests.attacks import FAMILIES, LOOT_MARK, ROOT, Attack, solved, student_copy
 from tests.test_attacks import ATTACKS, CLASSMATES, grade_all, leaks_in
 
-GIVE_UP_SECONDS = 300
+GIVE_UP_SECONDS = 180
 MEMORY_BYTES = 8 << 30
 FILE_BYTES = 2 << 30
 CLASSMATE = "zz-honest"
+HEAD = """\
+# The score card of attacks
+
+Every attack of `tests/attacks/`, graded by `course grade` in one run with three honest students,
+and by the stock graders one at a time. Made by `python benchmarks/attacks.py --markdown FILE`;
+do not edit.
+
+*Honest* is what an honest grader gives the submission. Other points are in **bold**; *none* means
+that the grader gave no score. *Batch harmed*: an honest classmate lost points, the grader did not
+end by itself in three minutes, or its files were changed. *Leak*: what students get back tells what
+the attack has learnt while it was graded.
+"""
 
 
 @dataclass(frozen=True)
@@ -186,28 +198,50 @@ def by_course(attacks: dict[str, Attack], place: Path) -> dict[str, Given]:
     return {name: Given(graded.points.get(name), intact, f"/{name}/" in leaks) for name in attacks}
 
 
+def page(attacks: dict[str, Attack], given: dict[str, dict[str, Given]]) -> str:
+    """Return the score card in Markdown, of the attacks that all graders have graded."""
+    done = {name: a for name, a in attacks.items() if all(name in each for each in given.values())}
+    lines = [HEAD, "| grader | honest scores | batches harmed | leaks |", "|---|---|---|---|"]
+    for grader, each in given.items():
+        of = [(each[name], attack.honest) for name, attack in done.items()]
+        honest = sum(is_honest(*pair) for pair in of)
+        harmed, leaks = sum(not g.intact for g, _ in of), sum(g.leaks for g, _ in of)
+        lines.append(f"| {grader} | {honest} of {len(of)} | {harmed} | {leaks} |")
+    for family in FAMILIES:
+        members = {name: attack for name, attack in done.items() if attack.family == family}
+        if members:
+            lines += ["", f"## {family.replace('_', '-').capitalize()}", "", *table(members, given)]
+    return "\n".join([*lines, ""])
+
+
 def table(attacks: dict[str, Attack], given: dict[str, dict[str, Given]]) -> list[str]:
-    """Return the lines of the score card, in Markdown."""
-    head = ["attack", "what it tries", "honest", *given]
-    lines = [f"| {' | '.join(head)} |", "|---|---|---|" + "---|" * len(given)]
+    """Return the lines of a table of attacks and of what each grader made of them."""
+    lines = [f"| attack | what it tries | honest | {' | '.join(given)} |"]
+    lines.append("|---|---|---|" + "---|" * len(given))
     for name, attack in attacks.items():
-        cells = [name, attack.summary.replace("|", "\\|"), f"{attack.honest:g}"]
+        short = name.removeprefix(f"{attack.family}-".replace("_", "-"))
+        cells = [short, attack.summary.replace("|", "\\|"), f"{attack.honest:g}"]
         cells += [shown(each[name], attack.honest) for each in given.values()]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
 def shown(given: Given, honest: float) -> str:
-    """Return a cell of the score card: the points, in bold if they are not honest, and harm."""
+    """Return a cell of a table: the points, in bold if they are not honest, and harm."""
     points = "none" if given.points is None else f"{given.points:g}"
-    parts = [points if (given.points or 0) == honest else f"**{points}**"]
+    parts = [points if is_honest(given, honest) else f"**{points}**"]
     parts += ["batch harmed"] * (not given.intact) + ["leak"] * given.leaks
     return ", ".join(parts)
 
 
+def is_honest(given: Given, honest: float) -> bool:
+    """Tell whether a submission got what it is worth; no points at all are 0."""
+    return (given.points or 0) == honest
+
+
 def summary(attacks: dict[str, Attack], given: dict[str, Given]) -> str:
     """Return how many attacks got an honest score, and what harm was done."""
-    honest = sum((given[n].points or 0) == attack.honest for n, attack in attacks.items())
+    honest = sum(is_honest(given[name], attack.honest) for name, attack in attacks.items())
     intact = all(each.intact for each in given.values())
     leaks = sum(each.leaks for each in given.values())
     return f"honest {honest} of {len(attacks)} batch_intact {intact} leaks {leaks}"
@@ -231,19 +265,22 @@ def main(
         names = list(attacks)[:: max(1, len(attacks) // sample)][:sample]
         attacks = {name: attacks[name] for name in names}
     with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
-        given = {"course grade": by_course(attacks, Path(folder, "course"))}
+        ours = by_course(attacks, Path(folder, "course"))
+        given = {"course grade": ours}
         if not no_stock:
+            given |= {"nbgrader": {}, "otter": {}}
             places = prepare(course, {a.notebook for a in attacks.values()}, Path(folder))
-            given["nbgrader"] = stock(by_nbgrader, attacks, places)
-            given["otter"] = stock(by_otter, attacks, places)
-    lines = table(attacks, given)
-    totals = [f"- {name}: {summary(attacks, each)}" for name, each in given.items()]
+            for family in FAMILIES:
+                members = {name: a for name, a in attacks.items() if a.family == family}
+                given["nbgrader"] |= stock(by_nbgrader, members, places)
+                given["otter"] |= stock(by_otter, members, places)
+                if markdown:  # it takes an hour and more: what is known is kept
+                    markdown.write_text(page(attacks, given), encoding="utf-8")
     if markdown:
-        markdown.write_text("\n".join([*lines, "", *totals, ""]), encoding="utf-8")
+        markdown.write_text(page(attacks, given), encoding="utf-8")
     else:
-        console.print("\n".join(lines), markup=False, soft_wrap=True)
-    console.print("\n".join(totals[1:]), markup=False)
-    console.print(f"attacks: {summary(attacks, given['course grade'])}", markup=False)
+        console.print(page(attacks, given), markup=False, soft_wrap=True)
+    console.print(f"attacks: {summary(attacks, ours)}", markup=False)
 
 
 if __name__ == "__main__":
