@@ -167,6 +167,19 @@ def test_an_endless_loop_ends():
     assert failure.kind == "timeout"
 
 
+def test_who_waits_for_a_core_is_not_late():
+    computing = time.process_time()
+    with pytest.raises(TimeLimit), time_limit(0.2, 5):
+        time.sleep(0.5)  # as when another program has the core
+        while True:
+            pass
+    assert time.process_time() - computing > 0.15
+    began = time.monotonic()
+    with pytest.raises(TimeLimit), time_limit(0.1, 0.4):
+        time.sleep(5)
+    assert time.monotonic() - began < 3
+
+
 def test_limits_nest_and_the_outer_one_waits():
     with pytest.raises(TimeLimit), time_limit(0.3):
         with contextlib.suppress(TimeLimit), time_limit(0.4):
