@@ -285,7 +285,7 @@ def test_feedback_is_nbgraders_page(book, master, release, out):
 
 def test_feedback_that_hangs_costs_the_others_nothing(book, master, release, out, monkeypatch):
     hangs = answered(release, master, 99)
-    hangs.cells.append(nbformat.v4.new_markdown_cell("$" * 900_000))  # hours
+    hangs.cells.append(nbformat.v4.new_markdown_cell("$" * 4_000_000))  # minutes
     for student, notebook in (("ada", hangs), ("ben", answered(release, master, 99))):
         book.store(master, result_of(master, student, {0}), notebook, EARLY)
     monkeypatch.setattr(feedback, "PAGE_SECONDS", 8.0)
