@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, TimeoutError, sync_playwright
 
 from tests.conftest import ROOT
 
@@ -27,6 +27,7 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 START_SECONDS = 120.0
+IDLE_SECONDS = 60.0
 SETTINGS = {
     # Else cells outside of the window are not in the page, and nothing can be said of them.
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
@@ -143,11 +144,22 @@ def keep_whole(page: Page, name: str) -> Path:
 
 
 def open_notebook(page: Page, address: str, path: str) -> None:
-    """Open a notebook in JupyterLab and wait until its kernel is ready."""
-    page.goto(f"{address}/lab/tree/{path}?reset")
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=START_SECONDS * 1000)
-    # Cells that are run before the kernel has answered once are forgotten.
-    page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=START_SECONDS * 1000)
+    """Open a notebook in JupyterLab and wait until its kernel is ready.
+
+    Now and then JupyterLab misses what the kernel says of itself; people open the page again.
+    """
+    idle = page.locator("#jp-main-statusbar").get_by_text("| Idle")
+    for attempt in range(3):
+        page.goto(f"{address}/lab/tree/{path}?reset")
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=START_SECONDS * 1000)
+        # Cells that are run before the kernel has answered once are forgotten.
+        try:
+            idle.wait_for(timeout=IDLE_SECONDS * 1000)
+            return
+        except TimeoutError:
+            keep(page, f"not-idle-{attempt}")
+            end_kernels(page, address)
+    raise RuntimeError(f"no kernel got ready for {path}: look at {SCREENSHOTS}/not-idle-*.png")
 
 
 def choose(page: Page, menu: str, entry: str) -> None:
