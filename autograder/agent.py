@@ -122,6 +122,7 @@ class Agent:
 
     def encode(self, value):
         """Return the JSON form of a value; keep the object itself if it is not plain."""
+        codec.refuse_large(value)
         return codec.encode(value, self.keep)
 
     def keep(self, value: object) -> int:

@@ -16,6 +16,8 @@ from collections.abc import Callable
 import torch
 
 MESSAGE = 20_000  # characters that cross of what an exception says
+MOST_ITEMS = 100_000  # of nested lists that cross in one value
+MOST_BYTES = 16 << 20  # of its tensors and texts
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -68,6 +70,33 @@ def unpack_tensor(packed: dict) -> torch.Tensor:
             raise ValueError("no data for a shape that needs some")
         return torch.empty(packed["shape"], dtype=dtype)
     return torch.frombuffer(data, dtype=torch.uint8).view(dtype).reshape(packed["shape"])
+
+
+def refuse_large(value) -> None:
+    """Refuse a value that nobody should wait for, before any of it is encoded.
+
+    Raises:
+        ValueError: it is too large; what holds itself is without end.
+    """
+    items, size, waiting = 0, 0, [value]
+    while waiting:
+        each = waiting.pop()
+        items += 1
+        if type(each) in (list, tuple, torch.Size):
+            waiting.extend(each)
+        elif type(each) is dict:
+            waiting.extend(each.values())
+        elif type(each) is str:
+            size += len(each)
+        elif type(each) is int:
+            size += each.bit_length() // 8
+        elif is_plain_tensor(each):
+            size += each.numel() * each.element_size()
+        if items + len(waiting) > MOST_ITEMS or size > MOST_BYTES:
+            raise ValueError(
+                f"the result is too large to look at: more than {MOST_ITEMS:,} items or "
+                f"{MOST_BYTES >> 20} MB of tensors"
+            )
 
 
 def _ignore(tensor: torch.Tensor) -> None:

@@ -50,6 +50,18 @@ def loop():
     while True:
         pass
 
+def huge(kind):
+    if kind == "within itself":
+        values = []
+        values.append(values)
+        return values
+    return {
+        "list": lambda: [[number] * 10 for number in range(300_000)],
+        "tensor": lambda: torch.zeros(1).expand(1 << 20, 1 << 20),
+        "text": lambda: ["x" * 30_000_000],
+        "number": lambda: {"a": 1 << (1 << 30)},
+    }[kind]()
+
 def leave():
     os._exit(3)
 
@@ -183,6 +195,14 @@ def test_a_stub_an_exit_and_a_loop_end_the_call_alone(session):
         session["quit_politely"]()
     with pytest.raises(TimeLimit):
         session["loop"]()
+    assert session["double"](2) == 4
+
+
+@pytest.mark.parametrize("kind", ["list", "tensor", "text", "number", "within itself"])
+def test_what_is_too_large_to_cross_ends_the_call_alone(session, kind):
+    with pytest.raises(StudentRaised) as caught:
+        session["huge"](kind)
+    assert "ValueError: the result is too large to look at" in caught.value.failure.text
     assert session["double"](2) == 4
 
 
