@@ -1,6 +1,6 @@
 """The score card: every attack of tests/attacks/, graded by `course grade` and the stock graders.
 
-    python benchmarks/attacks.py [--family FAMILY]... [--sample N] [--markdown FILE]
+    python benchmarks/attacks.py [--family FAMILY]... [--sample N] [--kept FILE] [--markdown FILE]
 
 `course grade` grades all attackers and three honest students in one run. The stock graders get
 each attack in a place of its own: `nbgrader autograde` with an honest classmate after it, `otter
@@ -14,7 +14,9 @@ run` alone. A stock grader is given up after three minutes.
 Attacks run as written, so the stock graders run under bubblewrap: the file system read-only but
 for a temporary folder, no network, process ids of their own. That hides nothing which they show
 to a submission elsewhere; the repository with its hidden checks is there, as on an instructor's
-machine. It needs Linux and Debian's `bubblewrap`, and an hour and more for the whole corpus.
+machine. It needs Linux and Debian's `bubblewrap`, and two hours for the whole corpus. With
+`--kept` it can be stopped and started again: what the stock graders gave is written there at once,
+a line of JSON each, and is not asked for again.
 
 The last line is `attacks: honest N of M batch_intact True|False leaks K`, of `course grade`.
 """
@@ -29,7 +31,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +123,7 @@ def by_nbgrader(attack: Attack, places: Places, place: Path) -> Given:
     text = nbformat.writes(solved(copy.deepcopy(student_copy(name)), name))
     (honest / f"{name}.ipynb").write_text(text, encoding="utf-8")
     ended = confined(["nbgrader", "autograde", name], place)
-    confined(["nbgrader", "generate_feedback", name], place)
+    confined(["nbgrader", "generate_feedback", name, "--student", "attacker"], place)
     built = {name: compose(load_course(ROOT), name)}
     try:
         scores = scores_in(place / "gradebook.db", built)
@@ -175,18 +177,43 @@ def prepare(course: Course, names: set[str], place: Path) -> Places:
     return places
 
 
-def stock(
-    grader: Callable[[Attack, Places, Path], Given], attacks: dict[str, Attack], places: Places
-) -> dict[str, Given]:
-    """Grade attacks with a stock grader, as many at a time as there are cores."""
+STOCK = {"nbgrader": by_nbgrader, "otter": by_otter}
 
-    def one(attack: Attack) -> Given:
+
+def by_stock(attacks: dict[str, Attack], kept: Path, course: Course) -> dict[str, dict[str, Given]]:
+    """Grade attacks with the stock graders, as many at a time as there are cores.
+
+    Args:
+        attacks: by name.
+        kept: the file of what was given before, to which the rest is added.
+        course: the course.
+
+    Returns:
+        by grader and attack what was given.
+    """
+    given: dict[str, dict[str, Given]] = {grader: {} for grader in STOCK}
+    for line in kept.read_text(encoding="utf-8").splitlines() if kept.exists() else ():
+        grader, name, *what = json.loads(line)
+        if name in attacks:
+            given[grader][name] = Given(*what)
+    left = [(g, name) for name in attacks for g in STOCK if name not in given[g]]
+
+    def one(job: tuple[str, str]) -> tuple[str, str, Given]:
+        grader, name = job
         with tempfile.TemporaryDirectory(prefix="attack-", ignore_cleanup_errors=True) as folder:
-            return grader(attack, places, Path(folder))
+            return grader, name, STOCK[grader](attacks[name], places, Path(folder))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        given = track(pool.map(one, attacks.values()), grader.__name__, total=len(attacks))
-        return dict(zip(attacks, given, strict=True))
+    with (
+        tempfile.TemporaryDirectory(prefix="attacks-") as folder,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        kept.open("a", encoding="utf-8") as file,
+    ):
+        places = prepare(course, {attacks[name].notebook for _, name in left}, Path(folder))
+        for grader, name, what in track(pool.map(one, left), "stock graders", total=len(left)):
+            given[grader][name] = what
+            file.write(json.dumps([grader, name, what.points, what.intact, what.leaks]) + "\n")
+            file.flush()
+    return given
 
 
 def by_course(attacks: dict[str, Attack], place: Path) -> dict[str, Given]:
@@ -250,10 +277,15 @@ def summary(attacks: dict[str, Attack], given: dict[str, Given]) -> str:
 @click.command()
 @click.option("--family", "families", multiple=True, type=click.Choice(FAMILIES))
 @click.option("--sample", type=click.IntRange(min=1), help="Only every n-th, to have so many.")
+@click.option("--kept", type=click.Path(path_type=Path), help="What the stock graders gave so far.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the score card here.")
 @click.option("--no-stock", is_flag=True, help="Only `course grade`.")
 def main(
-    families: tuple[str, ...], sample: int | None, markdown: Path | None, no_stock: bool
+    families: tuple[str, ...],
+    sample: int | None,
+    kept: Path | None,
+    markdown: Path | None,
+    no_stock: bool,
 ) -> None:
     """Grade the corpus of attacks with all graders and print the score card."""
     if not no_stock and not shutil.which("bwrap"):
@@ -266,16 +298,8 @@ def main(
         attacks = {name: attacks[name] for name in names}
     with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
         ours = by_course(attacks, Path(folder, "course"))
-        given = {"course grade": ours}
-        if not no_stock:
-            given |= {"nbgrader": {}, "otter": {}}
-            places = prepare(course, {a.notebook for a in attacks.values()}, Path(folder))
-            for family in FAMILIES:
-                members = {name: a for name, a in attacks.items() if a.family == family}
-                given["nbgrader"] |= stock(by_nbgrader, members, places)
-                given["otter"] |= stock(by_otter, members, places)
-                if markdown:  # it takes an hour and more: what is known is kept
-                    markdown.write_text(page(attacks, given), encoding="utf-8")
+        stock = {} if no_stock else by_stock(attacks, kept or Path(folder, "kept"), course)
+    given = {"course grade": ours} | stock
     if markdown:
         markdown.write_text(page(attacks, given), encoding="utf-8")
     else:
