@@ -42,6 +42,11 @@ from autograder.released import grade_id
 from autograder.student.course_helper import TimeLimit
 
 TABLE_OF_CONTENTS = '<div id="toc">'  # in nbgrader's template, before what a student wrote
+CHECK_IN_CONTENTS = re.compile(
+    r'(<a href="#(\w+)-(public|hidden)-(\d+)">)Test cell</a> \(Score: ([\d.]+) / ([\d.]+)\)'
+)
+# The columns of tables touch in nbgrader's page.
+TABLE_STYLE = "<style>.rendered_html td, .rendered_html th { padding: 0.2em 0.8em; }</style>\n"
 NO_ALT = "No description has been provided for this image"
 BADGE = ("img", COLAB_BADGE)  # the one picture from elsewhere, of the course's own header
 MARKUP = ("text/html", "text/latex", "image/svg+xml")
@@ -117,13 +122,30 @@ def write_feedback(config: Config, name: str, graded: Mapping[str, Graded]) -> d
             resources = converter.init_single_notebook_resources(path)
             with cpu_limit(PAGE_SECONDS):
                 text, _ = exporter.from_filename(path, resources=resources)
-            replace_file(page / f"{name}.html", with_regrades(text, found.regrades))
+            text = with_regrades(with_names(text), found.regrades)
+            replace_file(page / f"{name}.html", text)
             copy_marks(source, page)
         except TimeLimit:
             failed[student] = "its texts take too long to turn into a page; look at it by hand"
         except Exception as error:  # one student's notebook must not cost the others theirs
             failed[student] = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
     return failed
+
+
+def with_names(page: str) -> str:
+    """Return a feedback page that names the checks in its contents; those that failed in bold.
+
+    In nbgrader's own page each of the fifty is called "Test cell".
+    """
+
+    def named(check: re.Match) -> str:
+        link, exercise, kind, number, score, points = check.groups()
+        line = f"{link}{exercise}: {kind} check {number}</a> (Score: {score} / {points})"
+        return line if float(score) == float(points) else f"<strong>{line}</strong>"
+
+    contents, end, rest = page.partition("</ol>")
+    contents = CHECK_IN_CONTENTS.sub(named, contents)
+    return contents.replace("</head>", f"{TABLE_STYLE}</head>", 1) + end + rest
 
 
 def with_regrades(page: str, regrades: Sequence[Regrade]) -> str:

@@ -277,7 +277,13 @@ def test_feedback_is_nbgraders_page(book, master, release, out):
         "nobody": "it is not in the gradebook"
     }
     ours = page.read_text(encoding="utf-8")
-    assert without_comments(ours) == without_comments(stock)
+    assert without_comments(ours) == without_comments(feedback.with_names(stock))
+    contents = ours.partition("</ol>")[0]
+    assert "Test cell" in stock and "Test cell" not in contents
+    lines = re.findall(r"<li>(.*check.*)</li>", contents)
+    assert [n for n, line in enumerate(lines) if line.startswith("<strong>")] == [0, 1, 20]
+    assert len(lines) == len(master.checks_by_id)
+    assert ">one_hot: public check 1</a> (Score: 0.0 / 1.0)</strong>" in contents
     assert "Hint: mind the axes." in ours and (out / "feedback" / "ben").is_dir()
     shutil.rmtree(out / "autograded" / "ben")
     assert "No such file" in book.feedback(master, ["ben", "ada"])["ben"]
