@@ -7,7 +7,9 @@ import pytest
 
 from autograder.answers import load_answers
 from autograder.cli import main
+from tests.attacks import load_attacks
 from tests.conftest import ROOT
+from tests.test_fuzzing import MUTANTS
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -67,6 +69,8 @@ def test_the_figures_are_those_of_the_course(course, built):
         r"checks (\d+) are hidden": sum(check.hidden for check in checks),
         r"([\d,]+) documented wrong": sum(not answer.right for answer in answers),
         r"and (\d+) right ones": sum(answer.right for answer in answers),
+        r"of (\d+) hostile submissions": len(load_attacks()),
+        r"([\d,]+) damaged notebooks": MUTANTS,
     }
     text = " ".join(README.split())
     said = {pattern: re.search(pattern, text)[1].replace(",", "") for pattern in counts}
