@@ -1779,14 +1779,14 @@ with waits_for("Tensor", "ToyConvnet", "regularized_loss"):
 
 # %% [markdown] points=3 written="zero_initialisation"
 # ### BEGIN SOLUTION
-# Write $m_{pf}$ for the pooled value of window $p$ and filter $f$. The prediction is
-# $p = \sum_{pf} u_{pf}\, m_{pf}$.
+# Write $m_{qf}$ for the pooled value of window $q$ and filter $f$. The prediction is
+# $p = \sum_{qf} u_{qf}\, m_{qf}$.
 #
-# With all parameters zero every filter output is 0, so every $m_{pf} = 0$ and $p = 0$. Then
+# With all parameters zero every filter output is 0, so every $m_{qf} = 0$ and $p = 0$. Then
 #
-# - $\partial\ell/\partial u_{pf} = 2(p - y)\, m_{pf} = 0$, because $m_{pf} = 0$;
-# - $\partial\ell/\partial \mathbf{w}_f = 2(p - y) \sum_p u_{pf}\,
-#   \partial m_{pf}/\partial\mathbf{w}_f = 0$, because $u_{pf} = 0$ (the derivative of the ReLU at 0
+# - $\partial\ell/\partial u_{qf} = 2(p - y)\, m_{qf} = 0$, because $m_{qf} = 0$;
+# - $\partial\ell/\partial \mathbf{w}_f = 2(p - y) \sum_q u_{qf}\,
+#   \partial m_{qf}/\partial\mathbf{w}_f = 0$, because $u_{qf} = 0$ (the derivative of the ReLU at 0
 #   would do it as well);
 # - the penalty adds $\lambda\theta = 0$.
 #

@@ -1361,11 +1361,11 @@ with waits_for("DeepMLP", "he_normal_", "dead_fraction"):
 # $g(\mathbf{0}) = 0$. With thresholds, one unit with weights 1 gives $g(x) = \max\{t, x\}$, and
 # $g(0) = t$ for $t = 1$: a function outside the old class.
 #
-# *If only one of the two biases is missing* the argument above needs it: where nothing linear with
-# a bias follows (the activation is the last operation), $\max\{t, o\}$ has the lower limit $t$ and
-# the ReLU the limit 0. With $t = -1$ the output can be negative, which no ReLU output can; the
-# class is larger. With zero padding in a convolutional network the shift $tV\mathbf{1}$ is not the
-# same at the border as inside, so the equality holds only away from the border.
+# *The argument needs both biases.* If nothing linear with a bias follows (the activation is the
+# last operation), $\max\{t, o\}$ has the lower limit $t$ and the ReLU the limit 0. With $t = -1$
+# the output can be negative, which no ReLU output can; the class is larger. With zero padding in a
+# convolutional network the shift $tV\mathbf{1}$ is not the same at the border as inside, so the
+# equality holds only away from the border.
 #
 # ### BEGIN RUBRIC
 # - 1 point: $\max\{t, o\} = t + \mathrm{relu}(o - t)$ or an equivalent statement.

@@ -751,17 +751,17 @@ with waits_for("histories"):
 # more epochs would mostly widen the gap to the training loss, 0.24. One template a class cannot
 # express more.
 #
-# *The MLP* reaches 96.7 % on the training examples and 93.85 % on the test set. Its training loss
+# *The MLP* reaches 97 % on the training examples and 94 % on the test set. Its training loss
 # goes on falling, to 0.11, and its test loss follows ever more slowly, to 0.21: the gap grows with
 # every epoch, so it begins to overfit. It still generalises: the test curves have not turned.
 #
-# *The convnet* has 98.9 % and 97.35 %, losses 0.05 and 0.09. Its gap in accuracy, 1.5 points, is
+# *The convnet* has 99 % and 97.3 %, losses 0.05 and 0.09. Its gap in accuracy, 1.5 points, is
 # half of the MLP's 2.8 points, and its test loss is still falling. It generalises best.
 #
-# The convnet beats the MLP by 3.5 points of accuracy, many times the standard error, with 8,946
-# parameters against 109,386, hardly more than the 7,850 of the linear model. It costs more: 5 CPU
-# seconds against 0.9 and 0.5. The reason of both is weight sharing. A shared weight is one
-# parameter, and takes part in a multiplication at every place.
+# The convnet beats the MLP by more than 3 points of accuracy, many times the standard error, with
+# 8,946 parameters against 109,386, hardly more than the 7,850 of the linear model. It costs more:
+# about five times the CPU seconds of the MLP. The reason of both is weight sharing. A shared weight
+# is one parameter, and takes part in a multiplication at every place.
 #
 # ### BEGIN RUBRIC
 # - 1 point: softmax regression: small gap, both curves flatten at a poor value: underfits.
@@ -1160,20 +1160,20 @@ with waits_for("histories", "test_images", "background", "scrambled_share", "shi
 # ### BEGIN SOLUTION
 # (a) A dense layer does not know the order of its inputs. If the pixels are permuted, the same
 # permutation of the columns of the first weight matrix gives the same function, and the random
-# start treats all columns alike. Before 93.85 %, after 94.30 %: a difference that another seed
-# could make, too.
+# start treats all columns alike. Before and after it reads 94 %; another seed could make the few
+# tenths between them, too.
 #
-# (b) The convnet falls from 97.35 % to 92.05 %, below the MLP. Its kernels look at pixels that are
+# (b) The convnet falls from 97 % to 92 %, below the MLP. Its kernels look at pixels that are
 # neighbours no longer, so there are no strokes to find; a kernel that fits at one place means
 # nothing at another, so weights are shared for no reason; pooling throws away which of four
-# unrelated pixels was on. On real digits these assumptions gain 3.5 points: pixels that
+# unrelated pixels was on. On real digits these assumptions gain more than 3 points: pixels that
 # belong together lie together, and the same strokes occur at different places.
 #
 # (c) Only convolution is equivariant. The dense layer behind it has its own weights for each place
 # of the last 4 by 4 map, and has seen centred digits only; pooling is equivariant only to multiples
-# of 2, and pixels leave at the border. So 87 % are left at a shift by 3 (the MLP: 47 %). Better:
-# train on shifted digits; average over all places (global pooling) before the dense layer; or
-# centre every digit by its centre of mass first.
+# of 2, and pixels leave at the border. So about 86 % are left at a shift by 3 (the MLP: half).
+# Better: train on shifted digits; average over all places (global pooling) before the dense layer;
+# or centre every digit by its centre of mass first.
 #
 # ### BEGIN RUBRIC
 # - 1 point: (a) a dense layer does not know the order of its inputs: the columns of its first
@@ -1203,7 +1203,7 @@ with waits_for("histories", "test_images", "background", "scrambled_share", "shi
 # - *Leave out what is empty.* A digit has a margin without ink; whoever crops the outermost pixels
 #   saves their multiplications. And where a first layer moves its kernel by two pixels at a time,
 #   by **stride** 2, the second, the most expensive one, has a quarter of the places.
-# - *Small kernels.* A kernel of 3 by 3 has 9 weights where one of 5 by 5 has 25, and three layers
+# - *Small kernels.* A kernel of 3 by 3 has 9 weights where one of 5 by 5 has 25, and two layers
 #   in a row see as far.
 # - *Pool before you normalise.* Most of the pixels are in front of the pooling. Batch
 #   normalisation and ReLU behind it have a quarter of the work. Max-pooling and ReLU may change

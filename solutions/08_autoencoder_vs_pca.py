@@ -631,7 +631,7 @@ with waits_for(*needed, "explained_variance"):
 # cycle up to 0.03, the best of 0.01, 0.02 and 0.03 in a few runs; 128 images a batch are a default,
 # 18 epochs what ten seconds allow; the initialisation is PyTorch's.
 #
-# *Curves.* Test and training error fall together, to 0.0370 and 0.0379, and neither has turned: no
+# *Curves.* Test and training error fall together, to less than 0.04, and neither has turned: no
 # overfitting. (The training error is the larger one: it belongs to changing weights and to
 # batch statistics.) The network underfits, since two numbers are few. Both curves still fall
 # slightly at the end, so more epochs come first, and a wider network second.
@@ -805,16 +805,16 @@ with waits_for("knn_accuracy", "planes"):
 # %% [markdown] points=5 written="beats_pca"
 # ### BEGIN SOLUTION
 # *Error.* With two numbers PCA leaves a squared error of 0.0557 a pixel on the test digits, the
-# autoencoder 0.0370; drawing the mean image leaves 0.0679. In explained variance these are 18 % and
-# 45 %: PCA needs eight numbers for as much.
+# autoencoder about 0.037; drawing the mean image leaves 0.0679. In explained variance these are
+# 18 % and 45 %: PCA needs eight numbers for as much.
 #
 # *Structure.* Test digits, classified by their 15 nearest training digits in the plane: 46.8 % with
-# PCA, 75.8 % with the autoencoder. The difference, 29.0 points, is many times its standard error.
+# PCA, 76 % with the autoencoder. The difference, 29 points, is many times its standard error.
 # All 784 pixels give 93.8 %, so the plane loses much in either case.
 #
 # *What stays mixed.* In PCA's plane everything but 0 and 1 overlaps: of the fives 19 % are right.
-# The autoencoder separates most classes, but 9 (47 %) lies among 4 and 7, and 8 (60 %) is in
-# several pieces.
+# The autoencoder separates most classes, but of the nines, which lie among 4 and 7, only about half
+# are right.
 #
 # *Meaning.* PCA's plane is a projection: a distance in it never exceeds that in the data, its axes
 # have an order and are unique up to sign, and every direction can be drawn as an image. The

@@ -664,9 +664,9 @@ with waits_for("predict_probabilities", "accuracy_by_group", "wilson_interval", 
     plt.show()
 
 # %% [markdown]
-# The same network, the same number of digits. Who collects right-leaning writing only loses 3.7
-# points over all, from 95.7 % to 92.0 %: it looks like a slightly worse model. But the loss is not
-# shared out: of the digits that lean to the left it reads 75.9 % instead of 93.3 %, and these
+# The same network, the same number of digits. Who collects right-leaning writing only loses about 4
+# points over all, from 96 % to 92 %: it looks like a slightly worse model. But the loss is not
+# shared out: of the digits that lean to the left it reads about 76 % instead of 93 %, and these
 # intervals are far apart. Two groups have even gained a little, by less than their
 # intervals. A test set collected in the same way would hold no left-leaning digits, and show
 # nothing but the gain. (The two samples differ in the mix of digits, too; this comparison does not
@@ -855,9 +855,9 @@ with waits_for(*needed, "audited"):
 
 # %% [markdown]
 # On digits like those it knows the network is not sure *enough*: mean confidence 0.961, accuracy
-# 0.971. The best temperature is therefore below 1, and it nearly halves the
-# error, from 0.015 to 0.008. On turned digits the same network is too sure, 0.702 against 0.574,
-# and the same temperature makes it worse: the error grows from 0.129 to 0.213. Calibration is a
+# 0.971. The best temperature is therefore below 1, and it nearly halves the error. On turned digits
+# the same network is too sure, 0.70 against 0.57, and the same temperature makes it worse: the
+# error grows from 0.13 to 0.21. Calibration is a
 # property of a model *on a distribution*. Points with long intervals stand for few examples; the
 # grey bars say how few.
 #
@@ -1000,16 +1000,16 @@ with waits_for("predict_probabilities", "audited", "test_digits", "rotated"):
 # would not say that nines are special; the 0 is better than all digits together.
 #
 # *2.* What is missing in the training set is read badly: a network trained on right-leaning digits
-# only has 75.9 % on 406 left-leaning ones, one trained on a random sample 93.3 %. The intervals,
+# only has 76 % on 406 left-leaning ones, one trained on a random sample 93.3 %. The intervals,
 # about 72 to 80 % and 90 to 95 %, do not overlap. It is one training run each; I would repeat both
 # with other seeds.
 #
-# *3.* On the same 2,000 digits, turned by 30°, 76.2 % are read, by 45° 48.4 %; moved by 4 pixels,
-# 61.0 %; inverted, 20.2 %. The confidence stays higher than that: turned upside down the
+# *3.* On the same 2,000 digits, turned by 30°, 76 % are read, by 45° 48 %; moved by 4 pixels,
+# 61 %; inverted, 20 %. The confidence stays higher than that: turned upside down the
 # network is right in 36 % of the cases, with a mean confidence of 80 %.
 #
 # Temperature scaling does not protect: its T = 0.71 was fitted on unshifted digits and raises the
-# calibration error of digits turned by 40° from 0.129 to 0.213. Before use I would have a few
+# calibration error of digits turned by 40° from 0.13 to 0.21. Before use I would have a few
 # hundred digits from the person's own letters labelled by hand, and measure accuracy with its
 # interval, and the share that is refused at a confidence limit.
 #
