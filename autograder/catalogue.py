@@ -72,7 +72,7 @@ class Catalogue:
     @cached_property
     def tokens(self) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
         """The grade ids, and the names of exercises, that one notebook alone has."""
-        ids = {name: frozenset(_gradegive_ids(nb)) for name, nb in self.releases.items()}
+        ids = {name: frozenset(_grade_ids(nb)) for name, nb in self.releases.items()}
         names = {name: frozenset(_exercises(nb)) for name, nb in self.releases.items()}
         return {name: (_only(name, ids), _only(name, names)) for name in self.releases}
 
@@ -110,7 +110,7 @@ class Catalogue:
         return best if shares[best] >= MOST else None
 
 
-def _gradegive_ids(notebook: NotebookNode) -> Iterator[str]:
+def _grade_ids(notebook: NotebookNode) -> Iterator[str]:
     for cell in notebook.cells:
         if "nbgrader" in cell.metadata:
             yield cell.metadata.nbgrader.grade_id

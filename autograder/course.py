@@ -116,9 +116,12 @@ def load_course(root: Path) -> Course:
         CourseError: a key is missing, unknown or of the wrong type.
     """
     path = root / "course.toml"
-    text = path.read_text(encoding="utf-8")
     try:
+        # Editors on Windows may put a byte order mark before the text.
+        text = path.read_text(encoding="utf-8-sig")
         table = tomllib.loads(text)
+    except UnicodeDecodeError:
+        raise CourseError("it is not UTF-8 text; save it as UTF-8", path) from None
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         raise CourseError(str(error), path, int(line[1]) if line else None) from None
@@ -139,7 +142,9 @@ def load_course(root: Path) -> Course:
     return Course(root, table["title"], table["term"], table["repository"], assignments)
 
 
-def _assignment(entry: dict, path: Path, text: str) -> Assignment:
+def _assignment(entry: object, path: Path, text: str) -> Assignment:
+    if not isinstance(entry, dict):
+        raise CourseError("write each notebook as a table under [[notebooks]]", path)
     name = entry.get("name")
     if not isinstance(name, str) or not re.fullmatch(r"\d\d_[a-z0-9_]+", name):
         raise CourseError(

@@ -16,6 +16,7 @@ import os
 import platform
 import signal
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,10 @@ CONNECT_SECONDS = 30
 # Both ends of a Dask connection remember their last messages, and each of ours holds a notebook.
 FEW_MESSAGES = {"distributed.admin.low-level-log-length": 10}
 TASKS_A_WORKER = 3  # that wait, so that none idles while its next one is prepared
-JUDGING = ("agent", "codec", "judge", "preload", "remote", "runner", "spies", "checks/common")
+JUDGING = (
+    *("agent", "codec", "judge", "matching", "preload", "released", "remote", "runner", "spies"),
+    *("untrusted", "checks/__init__", "checks/common"),
+)
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,11 @@ def _result_of(future, task: Task) -> Result:
         return future.result()
     except KilledWorker:
         problem = "several grading processes died while they judged it; look at it by hand"
+    except CourseError as error:
+        problem = f"grading failed: {error}"
     except Exception as error:  # a defect of a check costs one submission, not the class
-        problem = f"grading failed: {type(error).__name__}: {error}"
+        # Where, not what: a submission may have made the text of the exception.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        problem = f"grading failed: {type(error).__name__} in {where}"
     return Result(task.student, task.notebook, task.digest, problem=problem, notes=task.notes)

@@ -256,11 +256,17 @@ def _match(students: list[str], roster: _Roster) -> tuple[dict[str, dict[str, st
 
 
 def _candidates(student: str, people: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Return who it may be: by the exact ids, else by login in any case or without its @."""
+    """Return who it may be: by the exact ids, else by login in any case or without its @.
+
+    The files of a Canvas download are called ``leejohn_12345_...``, where 12345 is the ID; so who
+    is not found by login is looked for by the number at the end.
+    """
     exact = ("SIS Login ID", "SIS User ID", "ID")
     certain = [person for person in people if student in [person[column] for column in exact]]
     if certain:
         return certain
     wanted = student.casefold()
     logins = [(person, person["SIS Login ID"].casefold()) for person in people]
-    return [person for person, login in logins if wanted in (login, login.partition("@")[0])]
+    by_login = [person for person, login in logins if wanted in (login, login.partition("@")[0])]
+    number = student.rpartition("_")[2]
+    return by_login or [person for person in people if number != student and number == person["ID"]]

@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -39,6 +40,7 @@ from autograder.files import hash_of, replace_file
 from autograder.gradebook import Book
 from autograder.intake import Submission, find_submissions
 from autograder.ledger import Ledger
+from autograder.listing import printable
 from autograder.master import Master, load_master
 from autograder.matching import match
 from autograder.mistakes import find_mistakes, write_page
@@ -110,6 +112,7 @@ class Class:
         self.prepared: set[str] = set()
         self.checks = {name: engine.checks_digest(name) for name in masters}
         self.data = engine.data_digest(course.root / "data")
+        self.rules = book.own_settings()
         self.entered = {name: book.students(name) for name in masters}
 
     def prepare(self, name: str) -> None:
@@ -125,7 +128,7 @@ class Class:
             self.texts[name] = dumps(self.book.release(self.masters[name]))
         due = self.course.assignment(name).due
         rest = f"{self.texts[name]}{due}{submission.submitted}{self.checks[name]}"
-        return hash_of(original, rest, self.data)
+        return hash_of(original, rest, self.data, self.rules)
 
     def jobs(self, submissions: list[Submission]) -> Iterator[Job | Result]:
         """Yield what is to be judged, and a result for what cannot be, or is known."""
@@ -150,7 +153,7 @@ class Class:
 
     def refuse(self, submission: Submission, problem: str, original: bytes | None) -> Result:
         """Enter a submission that cannot be graded."""
-        name = submission.notebook
+        name, problem = submission.notebook, printable(problem)
         result = Result(
             submission.student, name, digest="", problem=problem, notes=submission.notes
         )
@@ -170,6 +173,8 @@ class Class:
         master = self.masters[result.notebook]
         self.prepare(master.name)
         self.book.store(master, result, job.notebook, submitted, job.original)
+        # If the run ends before it writes the new page, no page is better than the old score.
+        feedback_page(self.book.out, result.student, master.name).unlink(missing_ok=True)
         self.ledger.store(result)
         return result
 
@@ -191,6 +196,23 @@ def released_notebooks(course: Course) -> dict[str, NotebookNode]:
             else student_notebook(source_notebook(course, load_master(course, name)))
         )
     return notebooks
+
+
+def find_handed_in(course: Course, names: list[str], submissions: Path) -> list[Submission]:
+    """Return what is handed in there, of these notebooks and of what cannot be told.
+
+    Raises:
+        CourseError: there is nothing of these notebooks.
+    """
+    only = names[0] if len(names) == 1 else None
+    found = find_submissions(submissions, released_notebooks(course), only)
+    handed_in = {submission.notebook for submission in found}
+    if not handed_in & {"", *names}:
+        raise CourseError(
+            f"no submission of {', '.join(names)} in it, only of {', '.join(sorted(handed_in))}",
+            submissions,
+        )
+    return found
 
 
 class Rate(ProgressColumn):
@@ -226,11 +248,10 @@ def grade(
         CourseError: there is nothing to grade, or ``out`` cannot be used.
     """
     settings = settings or Settings()
-    only = names[0] if len(names) == 1 else None
     with contextlib.ExitStack() as running:
         if not settings.scheduler:
             running.enter_context(fork_server.warm_graders(course.root / "data"))
-        found = find_submissions(submissions, released_notebooks(course), only)
+        found = find_handed_in(course, names, submissions)
         handed_in = {submission.notebook for submission in found}
         masters = {name: load_master(course, name) for name in names if name in handed_in}
         book = running.enter_context(Book(course, out, settings.gradebook))
@@ -377,7 +398,7 @@ def _write_feedback(
         if students:
             with console.status(f"feedback of {name}: {len(students)} pages"):
                 for student, reason in book.feedback(master, students).items():
-                    console.print(f"[red]no feedback for {student}:[/red] {reason}")
+                    console.print(f"[red]no feedback for {student}:[/red] {escape(reason)}")
 
 
 def feedback_page(out: Path, student: str, name: str) -> Path:
@@ -404,11 +425,14 @@ def _tell(
     for result in outcomes.results:
         if result.problem:
             console.print(
-                f"[red]{result.student} could not be graded:[/red] {result.problem}", soft_wrap=True
+                f"[red]{escape(result.student)} could not be graded:[/red] "
+                f"{escape(result.problem)}",
+                soft_wrap=True,
             )
     for submission in unplaced:
         console.print(
-            f"[red]{submission.student} could not be graded:[/red] {submission.problem}",
+            f"[red]{escape(submission.student)} could not be graded:[/red] "
+            f"{escape(submission.problem)}",
             soft_wrap=True,
         )
     for title, path in (

@@ -102,6 +102,11 @@ class Book:
     def __exit__(self, *_) -> None:
         self._database.close()
 
+    def own_settings(self) -> bytes:
+        """Return the instructor's own settings, on which late penalties depend; b"" if none."""
+        path = self.out / "nbgrader_config_local.py"
+        return path.read_bytes() if path.is_file() else b""
+
     def release(self, master: Master) -> NotebookNode:
         """Return the student copy of a notebook."""
         return self._compose(master)[1]

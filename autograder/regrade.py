@@ -9,9 +9,9 @@ from rich.console import Console
 
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.grade import grade, last_run, released_notebooks
+from autograder.grade import find_handed_in, grade, last_run
 from autograder.gradebook import Book
-from autograder.intake import find_submissions
+from autograder.intake import Submission
 from autograder.ledger import Ledger
 from autograder.master import Master, load_master
 from autograder.regrade_notes import Regrade, RegradeNotes
@@ -60,7 +60,7 @@ def regrade(
         raise CourseError(
             f"the last `course grade` there was not about {name}; grade it first", out
         )
-    _refuse_unknown(course, submissions, student, name)
+    _refuse_unknown(find_handed_in(course, names, submissions), submissions, student, name)
     master = load_master(course, name)
     with Book(course, out) as book:
         before = _score(book, master, student)
@@ -71,12 +71,11 @@ def regrade(
     return RegradeNotes(out).of(student, name)[-1]
 
 
-def _refuse_unknown(course: Course, submissions: Path, student: str, name: str) -> None:
-    found = find_submissions(submissions, released_notebooks(course), name)
-    students = sorted({each.student for each in found if each.file})
+def _refuse_unknown(found: list[Submission], place: Path, student: str, name: str) -> None:
+    students = sorted({each.student for each in found if each.file and each.notebook == name})
     if student not in students:
         names = ", ".join(students[:MOST_NAMES]) + (", ..." if len(students) > MOST_NAMES else "")
-        raise CourseError(f"{student!r} has no {name} there; who has: {names}", submissions)
+        raise CourseError(f"{student!r} has no {name} there; who has: {names}", place)
 
 
 def _score(book: Book, master: Master, student: str) -> float | None:

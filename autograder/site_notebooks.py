@@ -6,6 +6,7 @@ cells, and a line where a cell waits for an exercise. So no output can hold a so
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -94,7 +95,8 @@ def _run(course: Course, built: Built) -> NotebookNode:
     notebook.cells.insert(0, new_code_cell(DESCRIBE_FIGURES))
     run_notebook(course, notebook, "the student copy", built.master.path, allow_errors=True)
     del notebook.cells[0]
-    text = dumps(notebook).replace(str(course.root / "data"), "data")
+    local = json.dumps(str(course.root / "data"))[1:-1]
+    text = dumps(notebook).replace(local, "data")
     notebook = nbformat.reads(text, as_version=4)
     _look_for_surprises(notebook, built)
     notebook.metadata["stamp"] = _stamp(course, built)

@@ -87,6 +87,7 @@ COURSE_MISTAKES = [
     ('"01_mini"', '"01_mini"\npoint = 10', "course.toml:7: unknown key 'point'"),
     ("[[notebooks]]", "[[notebooks]", "course.toml:5:"),
     ('"01_mini"', '"02_other"', "02_other.py: this master does not exist"),
+    (COURSE_TOML[COURSE_TOML.index("[[") :], 'notebooks = ["01_mini"]', "under [[notebooks]]"),
 ]
 
 
@@ -95,6 +96,14 @@ def test_malformed_course(mini, old, new, message):
     assert old in COURSE_TOML
     (mini / "course.toml").write_text(COURSE_TOML.replace(old, new, 1))
     expect_error(mini, message)
+
+
+def test_course_toml_as_editors_on_windows_save_it(mini):
+    text = COURSE_TOML.replace("small", "kleiner, größerer")
+    (mini / "course.toml").write_text(text, encoding="cp1252")
+    expect_error(mini, "course.toml: it is not UTF-8 text; save it as UTF-8")
+    (mini / "course.toml").write_text(text, encoding="utf-8-sig", newline="\r\n")
+    assert load_course(mini).title == "A kleiner, größerer course"
 
 
 def expect_error(root, message: str) -> None:

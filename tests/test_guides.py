@@ -8,13 +8,14 @@ from autograder.cli import main
 from tests.conftest import ROOT
 
 
-@pytest.mark.parametrize("name", ["authors", "grading", "instructors", "tas"])
+@pytest.mark.parametrize("name", ["grading", "instructors", "tas"])
 def test_an_option_in_a_sentence_exists(name):
     text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     options = {
         o for command in main.commands.values() for each in command.params for o in each.opts
     }
-    assert set(re.findall(r"`(--[a-z-]+)`", text)) <= options
+    named = set(re.findall(r"`(--[a-z-]+)", text))
+    assert named and named <= options
 
 
 def test_the_example_of_the_authors_guide_is_what_course_new_writes():

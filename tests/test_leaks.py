@@ -118,8 +118,8 @@ def test_every_secret_of_the_real_course_is_in_its_sources(built):
         assert lines and all(secret.text in solved for secret in lines)
 
 
-def test_release_archive_has_no_secret(course, built, tmp_path):
-    """The solution notebook, by contrast, is full of them."""
+def test_the_solution_of_every_notebook_is_found(course, built, tmp_path):
+    """The student copies have none of what the scan finds here."""
     for name, each in built.items():
         place = tmp_path / name
         place.mkdir()
