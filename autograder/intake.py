@@ -12,11 +12,15 @@ Known are, each as a folder or as a zip archive:
 - Blackboard: ``ASSIGNMENT_jlee_attempt_2026-11-01-12-00-00_NOTEBOOK.ipynb``;
 - Gradescope's export: ``submission_123/NOTEBOOK.ipynb`` and ``submission_metadata.yml``.
 
+A student chooses what is in their folder and what their file is called. So whose it is, only
+the outermost folder tells, or of a flat download the first mark of the system in the name;
+and when, the outermost ``timestamp.txt``.
+
 Which student: Canvas's name with its number (both stay the same all year), Blackboard's
 user name, Moodle's name (its number changes with every assignment and serves only to
-tell two of one name apart), Gradescope's student id, else e-mail address, else name; a
-group's submission counts for each of the group. Times without a zone are taken as UTC,
-as nbgrader does.
+tell two of one name apart), Gradescope's student id, else e-mail address, else name (people
+of whom it is the same are told apart, with a note); a group's submission counts for each of
+the group. Times without a zone are taken as UTC, as nbgrader does.
 
 Which notebook: the file name tells, else the name of its folder, else the content. A
 file whose content is another notebook's has a problem that says so.
@@ -95,8 +99,8 @@ def find_submissions(
     files, folders = without_wrapper(listed, folders, catalogue if place.is_file() else None)
     sources = Sources(files, catalogue)
     handed = [each for file in files for each in sources.of(file)]
-    owners = [*(each.owner for each in handed), *sources.members]
-    if not any(each.owner.number or each.flat for each in handed):
+    owners = [*(each.owner for each in handed), *sources.members.values()]
+    if not any(each.labelled for each in handed):
         owners += [Owner(parts[0]) for parts in sorted(folders) if parts[0] not in sources.metadata]
     students = give_ids(owners)
     by_owner = defaultdict(list)

@@ -7,6 +7,7 @@ folder, an encrypted member) is listed with the reason.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -129,7 +130,8 @@ def list_files(place: Path) -> tuple[list[File], set[tuple[str, ...]]]:
 
 def printable(text: str) -> str:
     """Return a name as it can be printed and compared, whatever bytes it is made of."""
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    with contextlib.suppress(UnicodeEncodeError):  # half characters that no system made
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 

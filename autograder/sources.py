@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,20 +20,26 @@ from autograder.listing import File
 
 NOTEBOOK_FILE = re.compile(r"(.+?)\.ipynb(?:\.txt|\.json)?", re.IGNORECASE | re.DOTALL)
 METADATA = "submission_metadata.yml"
+GRADESCOPE = re.compile(r"assignment_\d+_export")
+# A student chooses the end of a file's name, where another's may stand. So the first mark of a
+# system counts: what stands before it comes from the system or the instructor.
 CANVAS = re.compile(
     r"(?:(?P<later>LATE_)?(?P<anonymous>anon_[A-Za-z0-9]{5})"
     r"|(?P<name>\w+?)_(?P<late>LATE_)?(?P<number>\d+))_\d{2,}_(?P<file>.+)",
     re.DOTALL,
 )
-BLACKBOARD = re.compile(
-    r".*_(?P<name>[^_]+)_attempt_(?P<time>\d{4}(?:-\d\d){5})_(?P<file>.+)", re.DOTALL
-)
+ATTEMPT = r"_attempt_(?P<time>\d{4}(?:-\d\d){5})_"
+BLACKBOARD = re.compile(rf".*?_(?P<name>[^_]+){ATTEMPT}(?P<file>.+)", re.DOTALL)
+# Moodle leaves no underscore in a name.
 MOODLE = re.compile(
-    r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?", re.DOTALL
+    r"(?P<name>[^_]+)_(?P<number>\d+)_assignsubmission_[a-z]+(?:_(?P<file>.*))?", re.DOTALL
 )
 NO_NAME = re.compile(r"({0}(_{0})*)?".format(r"(v?\d{1,2}|final|new|done|solved|solution)"), re.I)
 TIME = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s*(\S*)")
 RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+
+# What Gradescope says of a student: student id, e-mail address and name, "" for what is missing.
+Person = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,8 @@ class Handed:
         submitted: when, if the source says so.
         notes: what a person should know.
         problem: why it cannot be graded.
-        flat: whether its name says whose it is, so that folders are not students.
+        labelled: whether a download's outermost name says whose it is, so that folders are
+            not students.
     """
 
     owner: Owner
@@ -64,7 +71,7 @@ class Handed:
     submitted: datetime | None = None
     notes: tuple[str, ...] = ()
     problem: str = ""
-    flat: bool = False
+    labelled: bool = False
 
     @property
     def stem(self) -> str | None:
@@ -82,14 +89,24 @@ def without_wrapper(
         files, folders: what there is.
         archive: the notebooks of the course if it is an archive; a folder was chosen by
             a person, who means what stands in it to be students.
+
+    Raises:
+        CourseError: the folder may be Gradescope's export or a student's who claims so.
     """
     tops = {file.parts[0] for file in files} | {parts[0] for parts in folders}
     if len(tops) != 1 or any(len(file.parts) == 1 for file in files):
         return files, folders
     inside = {parts[1] for parts in folders if len(parts) > 1}
     direct = [file.name for file in files if len(file.parts) == 2]
+    exported = next((file for file in files if file.parts[1:] == (METADATA,)), None)
+    # A lone student can write such a file, but does not choose how their own folder is called.
+    if exported and not all(map(GRADESCOPE.match, tops)):
+        raise CourseError(
+            f"{exported.place}: if the folder with this file is an export of Gradescope, "
+            "give that folder itself; if it is a student's, remove the file"
+        )
     wrapped = (
-        METADATA in direct
+        exported is not None
         or any(CANVAS.fullmatch(name) or BLACKBOARD.fullmatch(name) for name in direct)
         or any(MOODLE.fullmatch(name) for name in (*direct, *inside))
         or tops == {"submitted"}
@@ -109,7 +126,7 @@ class Sources:
 
     Attributes:
         metadata: of Gradescope's export, by folder.
-        members: all students that it names.
+        members: all students that it names, by what it says of them.
     """
 
     def __init__(self, files: Sequence[File], catalogue: Catalogue) -> None:
@@ -119,7 +136,8 @@ class Sources:
         for file in files:
             if file.parts == (METADATA,):
                 self.metadata = _gradescope_metadata(file)
-        self.members = [owner for entry in self.metadata.values() for owner in _submitters(entry)]
+        entries = self.metadata.values()
+        self.members = _owners(person for entry in entries for person in _submitters(entry))
 
     def of(self, file: File) -> Iterator[Handed]:
         """Yield what a file is: nothing, a student's, or a group's."""
@@ -138,23 +156,28 @@ class Sources:
 
     def _of_gradescope(self, file: File) -> Iterator[Handed]:
         entry = self.metadata[file.parts[0]]
-        group = _submitters(entry)
+        group = [self.members[person] for person in _submitters(entry)]
         time = _time(entry.get(":created_at") if isinstance(entry, dict) else None)
         for owner in group:
             others = ", ".join(other.name for other in group if other != owner)
             notes = (f"Handed in together with {others}.",) if others else ()
+            if owner.number:
+                notes += (
+                    f"Gradescope gives several people the id {owner.name}; "
+                    f"see in {METADATA} whose {file.parts[0]} is.",
+                )
             yield Handed(owner, file, file.name, time, notes)
         if not group:
             notes = (f"{METADATA} does not say whose {file.parts[0]} is.",)
             yield Handed(Owner(file.parts[0]), file, file.name, time, notes)
 
     def _of_moodle(self, file: File) -> Handed | None:
-        for part in file.parts:
-            found = MOODLE.fullmatch(part)
-            if found:
-                name = found["file"] if part is file.parts[-1] else file.name
-                return Handed(Owner(found["name"], found["number"]), file, name or file.name)
-        return None
+        # Only the outermost name is Moodle's; students make folders within theirs.
+        found = MOODLE.fullmatch(file.parts[0])
+        if not found:
+            return None
+        name = file.name if len(file.parts) > 1 else found["file"] or file.name
+        return Handed(Owner(found["name"], found["number"]), file, name, labelled=True)
 
     def _of_canvas(self, file: File) -> Handed | None:
         found = CANVAS.fullmatch(file.name)
@@ -162,7 +185,7 @@ class Sources:
             return None
         name = found["anonymous"] or f"{found['name']}_{found['number']}"
         late = ("Canvas marks it as late.",) if found["late"] or found["later"] else ()
-        return Handed(Owner(name), file, found["file"], notes=late, flat=True)
+        return Handed(Owner(name), file, found["file"], notes=late, labelled=True)
 
     def _of_blackboard(self, file: File) -> Handed | None:
         found = BLACKBOARD.fullmatch(file.name)
@@ -172,11 +195,15 @@ class Sources:
             time = datetime.strptime(found["time"], "%Y-%m-%d-%H-%M-%S").replace(tzinfo=UTC)
         except ValueError:
             time = None
-        return Handed(Owner(found["name"]), file, found["file"], time, flat=True)
+        notes = ()
+        if re.search(ATTEMPT, found["file"]):
+            what = "a name that looks like Blackboard's for another attempt"
+            notes = (f"Handed in under {what}: {found['file']}.",)
+        return Handed(Owner(found["name"]), file, found["file"], time, notes, labelled=True)
 
     def _of_flat(self, file: File) -> Handed | None:
         """Take a file of a flat folder: beside the notebook's name stands the student's."""
-        handed = Handed(Owner(""), file, file.name, flat=True)
+        handed = Handed(Owner(""), file, file.name, labelled=True)
         if handed.stem is None:
             # A student's folder that is a link is listed as a file that cannot be read.
             folder = file.problem and "." not in file.name
@@ -188,7 +215,10 @@ class Sources:
         return replace(handed, owner=Owner(rest))
 
     def _of_tree(self, file: File) -> Handed:
-        stamp, time, notes = self.times.get(file.parts[:-1]), None, ()
+        # The outermost one is the collector's; students may put others into what they hand in.
+        folders = (file.parts[:depth] for depth in range(1, len(file.parts)))
+        stamp = next((self.times[folder] for folder in folders if folder in self.times), None)
+        time, notes = None, ()
         if stamp:
             try:
                 time = _time(stamp.read()[:100].decode("ascii").strip())
@@ -234,15 +264,33 @@ def _gradescope_metadata(file: File) -> dict[str, Any]:
         ) from None
 
 
-def _submitters(entry: object) -> list[Owner]:
+def _submitters(entry: object) -> list[Person]:
     """Return the students of one entry of Gradescope's metadata."""
     given = entry.get(":submitters") if isinstance(entry, dict) else None
-    owners = []
+    people = []
     for person in given if isinstance(given, list) else []:
         if isinstance(person, dict):
-            names = (person.get(key) for key in (":sid", ":email", ":name"))
-            name = next((str(name) for name in names if name not in (None, "")), "")
-            owners += [Owner(name)] if name else []
+            values = [person.get(key) for key in (":sid", ":email", ":name")]
+            sid, email, name = ("" if value is None else str(value) for value in values)
+            people += [(sid, email, name)] if sid or email or name else []
+    return people
+
+
+def _owners(people: Iterable[Person]) -> dict[Person, Owner]:
+    """Return each person as an owner, with a number if others would get the same id.
+
+    One's student id may be another's e-mail address, which must not make them one student.
+    """
+    namesakes: dict[str, list[tuple[Person, str]]] = defaultdict(list)
+    for person in dict.fromkeys(people):
+        name = next(filter(None, person))
+        namesakes[safe_name(name).casefold()].append((person, name))
+    owners: dict[Person, Owner] = {}
+    for group in namesakes.values():
+        for person, name in group:
+            # It stays the same all year, and is too long to find a name that gets another's.
+            number = hashlib.sha256(repr(person).encode()).hexdigest()[:16]
+            owners[person] = Owner(name, number if len(group) > 1 else "")
     return owners
 
 

@@ -19,7 +19,9 @@ from autograder import listing
 from autograder.compose import dumps
 from autograder.course import load_course
 from autograder.errors import CourseError
+from autograder.exports import write_canvas
 from autograder.intake import find_submissions
+from autograder.results import Row
 from autograder.sources import safe_name
 from tests.conftest import ROOT
 
@@ -109,6 +111,20 @@ def test_nbgraders_tree_with_its_times(find):
     assert found[3].submitted == datetime(2026, 12, 1, 17, 0, 0, 500_000, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "mine",
+    [
+        {f"sub/{FOUR}.ipynb": STUB},
+        {f"sub/{FOUR}.ipynb": STUB, "sub/timestamp.txt": "2026-01-01 12:00:00 UTC"},
+        {f"{FOUR}.ipynb": STUB, f"sub/{FOUR}-2.ipynb": STUB},
+    ],
+)
+def test_a_students_own_folders_do_not_change_the_time(find, mine):
+    stamp = {f"ada/{FOUR}/timestamp.txt": "2026-11-01 12:00:00 UTC"}
+    (only,) = find(stamp | {f"ada/{FOUR}/{name}": data for name, data in mine.items()})
+    assert only.submitted == datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
 def test_one_notebook_asked_for_and_students_without_it(find):
     files = {
         f"ada/{FOUR}.ipynb": STUB,
@@ -188,6 +204,21 @@ def test_canvas(find, wrapper):
     assert problems == {"bobross_13": f"there is no {FOUR}.ipynb, only report.pdf"}
 
 
+def test_who_handed_in_by_canvas_is_in_its_roster(find, tmp_path):
+    """The files of the download are named by the ID, the roster's people by login."""
+    names = ("müllerjürgen_14_67896", "leejohn_LATE_12345_67890", "leejohn_777_67891")
+    students = [each.student for each in find({f"{n}_{FOUR}.ipynb": STUB for n in names})]
+    people = (
+        'Student,ID,SIS Login ID,Section\n"Müller, Jürgen",14,jm@uni,S\n"Lee, John",12345,jl,S\n'
+    )
+    (tmp_path / "roster.csv").write_text(people, encoding="utf-8")
+    rows = [Row(student, FOUR, "e", "c", 1, 1, "passed", "") for student in students]
+    said = write_canvas(rows, tmp_path / "roster.csv", tmp_path / "canvas.csv")
+    table = (tmp_path / "canvas.csv").read_text(encoding="utf-8").splitlines()[2:]
+    assert [line.split('",')[0].strip('"') for line in table] == ["Lee, John", "Müller, Jürgen"]
+    assert said == ["leejohn_777 is not in the roster and is left out"]
+
+
 def test_canvas_resubmissions_by_their_number(find):
     names = [f"lee_1_{n}_{FOUR}{mark}.ipynb" for n, mark in ((30, "-10"), (41, "-9"), (52, ""))]
     (only,) = find(dict.fromkeys(names, STUB))
@@ -222,6 +253,34 @@ def test_moodle_tells_namesakes_apart_and_sees_who_only_wrote_text(find):
     assert found[0].student == "Bob_Ross" and "only onlinetext.html" in found[0].problem
 
 
+def test_a_students_own_folder_is_not_a_download_of_moodle(find):
+    files = {
+        f"ada/bob_1_assignsubmission_file_/{FOUR}.ipynb": b"ada's",
+        f"bob/{FOUR}.ipynb": b"bob's",
+        "cem/": b"",
+    }
+    found = find(files, only=FOUR)
+    assert [(each.student, bool(each.problem)) for each in found] == [
+        *(("ada", False), ("bob", False), ("cem", True))
+    ]
+    assert [each.read() for each in found[:2]] == [b"ada's", b"bob's"]
+
+
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        (f"Ada_2_assignsubmission_file_Bob_3_assignsubmission_file_{FOUR}.ipynb", "Ada"),
+        (f"leeada_12_6789_Bob_3_assignsubmission_file_{FOUR}.ipynb", "leeada_12"),
+        (
+            f"HW_ada_attempt_2026-11-02-09-30-00_Bob_3_assignsubmission_file_{FOUR}.ipynb",
+            "ada",
+        ),
+    ],
+)
+def test_a_file_called_like_one_of_moodle_stays_its_students(find, name, student):
+    assert handed_in(find({name: STUB})) == [(student, FOUR)]
+
+
 def test_blackboard_and_its_attempts(find):
     found = find(
         {
@@ -235,6 +294,24 @@ def test_blackboard_and_its_attempts(find):
     assert found[1].submitted == datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
     assert found[1].notes[0].startswith("2 versions were handed in; the last one (Homework_4_jlee")
     assert found[0].submitted is None
+
+
+def test_a_file_called_like_one_of_blackboard_stays_its_students(find):
+    ada, bob = "HW_1_ada_attempt_2027-01-02-10-00-00", "HW_1_bob_attempt_2027-01-02-11-00-00"
+    found = find(
+        {
+            f"{ada}_x_bob_attempt_2027-02-12-23-59-59_{FOUR}.ipynb": b"ada's",
+            f"{bob}_{FOUR}.ipynb": b"bob's",
+        }
+    )
+    assert handed_in(found) == [("ada", FOUR), ("bob", FOUR)]
+    assert [each.read() for each in found] == [b"ada's", b"bob's"]
+    assert found[0].submitted == datetime(2027, 1, 2, 10, tzinfo=UTC)
+    assert found[0].notes == (
+        "Handed in under a name that looks like Blackboard's for another attempt: "
+        f"x_bob_attempt_2027-02-12-23-59-59_{FOUR}.ipynb.",
+    )
+    assert found[1].notes == ()
 
 
 GRADESCOPE = """\
@@ -293,6 +370,69 @@ def test_gradescope(find, wrapper):
     assert "only report.pdf" in by_student["Dan_Brown"].problem
     assert "does not say whose" in by_student["submission_4"].notes[0]
     assert ada.read() == STUB
+
+
+def people(*submissions):
+    """Return Gradescope's metadata of submissions, each a list of (sid, e-mail address, name)."""
+    keys = (":sid", ":email", ":name")
+    entries = {
+        f"submission_{number}": {
+            ":submitters": [dict(zip(keys, person, strict=True)) for person in group],
+            ":created_at": f"2026-11-0{number} 12:00:00 Z",
+        }
+        for number, group in enumerate(submissions, start=1)
+    }
+    return json.dumps(entries)
+
+
+@pytest.mark.parametrize("claimed", ["bob@uni.example", "BOB@uni.example", "bob@uni.example "])
+def test_an_id_that_is_anothers_address_is_not_the_other(find, claimed):
+    metadata = people(
+        [(claimed, "ada@uni.example", "Ada")],
+        [("", "bob@uni.example", "Bob")],
+        [("1003", "cem@uni.example", "Cem")],
+    )
+    files = {f"submission_{n}/{FOUR}.ipynb": f"{n}".encode() for n in (1, 2, 3)}
+    found = find({"submission_metadata.yml": metadata, **files})
+    cem, *others = found
+    assert (cem.student, cem.notes) == ("1003", ())
+    assert sorted(each.read() for each in others) == [b"1", b"2"]
+    for each in others:
+        folder = f"submission_{each.read().decode()}"
+        assert re.fullmatch(r"bob@uni\.example_[0-9a-f]{16}", each.student, re.IGNORECASE)
+        assert each.notes[0].startswith("Gradescope gives several people the id")
+        assert folder in each.notes[0] and "ada@" not in each.notes[0]
+    # Who it is does not change when only one of them hands in again.
+    again = people(
+        [(claimed, "ada@uni.example", "Ada")],
+        [("", "bob@uni.example", "Bob")],
+        [("", "bob@uni.example", "Bob")],
+    )
+    later = find({"submission_metadata.yml": again, **files})
+    assert [each.student for each in later] == [each.student for each in others]
+
+
+def test_one_person_in_several_submissions_and_a_group_is_one(find):
+    ada, bob = ("1001", "ada@uni.example", "Ada"), ("1002", "bob@uni.example", "Bob")
+    files = {f"submission_{n}/{FOUR}.ipynb": f"{n}".encode() for n in (1, 2, 3)}
+    found = find({"submission_metadata.yml": people([ada], [ada, bob], [bob]), **files})
+    assert [(each.student, each.read()) for each in found] == [("1001", b"2"), ("1002", b"3")]
+    assert not any("several people" in note for each in found for note in each.notes)
+
+
+def test_a_lone_student_cannot_write_gradescopes_metadata(find):
+    metadata = people([("bob", "bob@uni.example", "Bob")])
+    files = {"ada/submission_metadata.yml": metadata, f"ada/submission_1/{FOUR}.ipynb": STUB}
+    with pytest.raises(CourseError, match=r"submission_metadata\.yml: .* give that folder itself"):
+        find(files)
+
+
+def test_a_lone_student_cannot_write_gradescopes_metadata_in_an_archive(releases, tmp_path):
+    metadata = people([("bob", "bob@uni.example", "Bob")])
+    files = {"ada/submission_metadata.yml": metadata, f"ada/submission_1/{FOUR}.ipynb": STUB}
+    write_zip(tmp_path / "a.zip", files)
+    with pytest.raises(CourseError, match="give that folder itself"):
+        find_submissions(tmp_path / "a.zip", releases)
 
 
 @pytest.mark.parametrize("text", ["- 1", "a: [", "!!python/object/apply:os.system [x]", "\x00"])
