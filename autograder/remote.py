@@ -17,10 +17,13 @@ anything but the plain values that came back.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import math
 import multiprocessing
 import os
+import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from multiprocessing.connection import Connection
@@ -41,12 +44,24 @@ from autograder.student.course_helper import (
 
 START_SECONDS = 120.0
 GRACE_SECONDS = 5.0
+WATCH_SECONDS = 1.0
 SUBMISSION_SECONDS = 600.0  # of a submission's own time
 ANSWER_BYTES = 32 << 20  # parsed JSON takes up to twenty times as much
 GONE = (
     "Python had ended, or did not answer any more. Does a cell call exit(), or need too much "
     "memory or time?"
 )
+
+
+def _socket_of(connection: Connection) -> socket.socket:
+    """Return the socket of a connection.
+
+    Raises:
+        OSError: it is closed, or a pipe of Windows.
+    """
+    if os.name == "nt":
+        raise OSError("a pipe of Windows is no socket")
+    return socket.socket(fileno=os.dup(connection.fileno()))
 
 
 class StudentGone(Exception):
@@ -98,6 +113,8 @@ class Session(StudentSide, Mapping):
         self.deadline = math.inf
         self.gone = False
         self.used = Used()
+        self.ending = threading.Lock()
+        self.answer_until = math.inf
         self.operators: dict[str, Remote] = {}
         self.names: dict[str, object] = {}
         # By the id of a tensor: itself, so that the id stays its own, and what it is there.
@@ -106,18 +123,33 @@ class Session(StudentSide, Mapping):
     def __enter__(self) -> Session:
         self.folder = tempfile.TemporaryDirectory(prefix="student-")
         self.connection, self.kill = start_process(self.folder.name)
+        threading.Thread(target=self._watch, daemon=True).start()
         self.request("begin", names=[], wait=START_SECONDS)
         return self
 
     def __exit__(self, *exception) -> None:
-        self.connection.close()
         self._end()
+        self.connection.close()
         self.folder.cleanup()
 
     def _end(self) -> None:
-        if not self.gone:
-            self.used = self.kill()
-        self.gone = True
+        with self.ending:
+            if not self.gone:
+                self.used = self.kill()
+            self.gone = True
+
+    def _watch(self) -> None:
+        """End a process that lets a request wait, half sent or half answered, beyond its time.
+
+        To send, and to receive what has begun to come, has no limit of its own.
+        """
+        while not self.gone:
+            if time.monotonic() > self.answer_until:
+                self._end()
+                # Something else may hold the other end: nothing comes from there any more.
+                with contextlib.suppress(OSError), _socket_of(self.connection) as ours:
+                    ours.shutdown(socket.SHUT_RDWR)
+            time.sleep(WATCH_SECONDS)
 
     def request(self, do: str, *, wait: float | None = None, **fields) -> dict:
         """Send one request and return the answer.
@@ -133,11 +165,15 @@ class Session(StudentSide, Mapping):
         if began >= self.deadline:
             raise TimeLimit
         seconds = fields.setdefault("seconds", min(self.call_seconds, self.deadline - began))
+        patience = wait or seconds + GRACE_SECONDS
         try:
+            self.answer_until = began + patience + GRACE_SECONDS
             self.connection.send_bytes(codec.dumps({"do": do, **fields}))
-            if not self.connection.poll(wait or seconds + GRACE_SECONDS):
+            if not self.connection.poll(patience):
                 raise EOFError
-            answer = codec.loads(self.connection.recv_bytes(ANSWER_BYTES))
+            data = self.connection.recv_bytes(ANSWER_BYTES)
+            self.answer_until = math.inf
+            answer = codec.loads(data)
             if not isinstance(answer, dict) or not answer.keys() & {"value", "error", "timeout"}:
                 raise ValueError("no agent of ours answers so")
         # What comes is data from a process that nobody trusts.
@@ -157,7 +193,7 @@ class Session(StudentSide, Mapping):
         """Run a cell of the notebook; tell whether it ended without an exception."""
         self.names = {}
         self.deadline = math.inf
-        return self.decode(self.request("execute", source=source, seconds=seconds)["value"])
+        return self.decode(self.request("execute", source=source, seconds=seconds)["value"]) is True
 
     def problem(self) -> str:
         """Return what the last cell that failed has raised, and in which lines."""
@@ -309,8 +345,8 @@ class Remote:
     def __len__(self) -> int:
         try:
             return self._session.operator("builtins.len")(self)
-        except StudentRaised as error:  # list() takes a TypeError for "no length"
-            raise TypeError(str(error)) from None
+        except StudentRaised:  # list() takes a TypeError for "no length"
+            raise TypeError("the object has no length") from None
 
     def __repr__(self) -> str:
         return "an object in the student's process"

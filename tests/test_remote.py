@@ -56,7 +56,7 @@ def huge(kind):
         values.append(values)
         return values
     return {
-        "list": lambda: [[number] * 10 for number in range(300_000)],
+        "list": lambda: [[number] * 10 for number in range(30_000)],
         "tensor": lambda: torch.zeros(1).expand(1 << 20, 1 << 20),
         "text": lambda: ["x" * 30_000_000],
         "number": lambda: {"a": 1 << (1 << 30)},
@@ -211,6 +211,54 @@ def test_a_dead_process_is_told(session):
         session["leave"]()
     with pytest.raises(StudentGone):
         session["double"](2)
+
+
+HALF_AN_ANSWER = """
+import gc, signal, struct, time
+from multiprocessing.connection import Connection
+
+for pipe in [thing for thing in gc.get_objects() if isinstance(thing, Connection)]:
+    os.write(pipe.fileno(), struct.pack("!i", 1000) + b"{")
+signal.setitimer(signal.ITIMER_REAL, 0)
+time.sleep(3600)
+"""
+DEAF = """
+import time
+from multiprocessing.connection import Connection
+Connection.recv_bytes = lambda *arguments: time.sleep(3600)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe of Windows ends with the process")
+@pytest.mark.parametrize("source", [HALF_AN_ANSWER, DEAF], ids=["half an answer", "deaf"])
+def test_a_process_that_stops_in_the_middle_of_a_message_is_ended(session, monkeypatch, source):
+    monkeypatch.setattr("autograder.remote.GRACE_SECONDS", 0.3)
+    with pytest.raises(StudentGone):
+        session.execute(source, 2)
+        session.execute(f"text = {'x' * 3_000_000!r}", 2)
+    assert session.gone
+
+
+FORGED = """
+import gc
+
+def forged(request):
+    if request["do"] == "call":
+        return {"error": "TypeError", "message": "what was seen", "text": "what was seen"}
+    return {"value": {"handle": 0}}
+
+for thing in gc.get_objects():
+    if type(thing).__name__ == "Agent" and hasattr(thing, "objects"):
+        thing.answer = forged
+"""
+
+
+def test_no_text_of_the_process_comes_with_another_exception(session):
+    session.execute(FORGED, 2)
+    assert session.execute("1", 2) is False
+    handle = session.inside("torch.nn.Linear")
+    with pytest.raises(TypeError, match=r"^the object has no length$"):
+        len(handle)
 
 
 def test_what_is_not_plain_cannot_be_handed_over(session):
