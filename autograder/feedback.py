@@ -19,6 +19,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import bleach
 from bleach.css_sanitizer import CSSSanitizer
@@ -26,6 +27,7 @@ from bs4 import BeautifulSoup
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter, TemplateExporter
 from nbconvert.filters import Highlight2HTML
+from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from nbformat import NotebookNode
 from nbgrader import utils
@@ -74,8 +76,12 @@ TAGS |= {"small", "span", "sub", "summary", "sup", "table", "tbody", "td", "th",
 ATTRIBUTES = {"align", "alt", "class", "colspan", "height", "id", "open", "rowspan", "start"}
 ATTRIBUTES |= {"title", "width"}
 STYLES = CSSSanitizer(allowed_css_properties=["text-align"], allowed_svg_properties=[])
-LINK = re.compile(r"(https?:|mailto:|#)[^\x00-\x20]*|[^:\x00-\x20]*", re.IGNORECASE)
-PICTURE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*|[^:\x00-\x20]*")
+# //host/x is a file of another machine, and browsers read a backslash as a slash.
+BESIDE = r"(?![/\\])[^:\\\x00-\x20]*"
+LINK = re.compile(rf"(https?:|mailto:|#)[^\x00-\x20]*|{BESIDE}", re.IGNORECASE)
+PICTURE = re.compile(rf"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*|{BESIDE}")
+# They make links of their own, of any kind. All backslashes go, else the last would be another's.
+MATHJAX_LINK = re.compile(r"\\+(href|mmlToken)")
 
 
 @dataclass(frozen=True)
@@ -221,32 +227,52 @@ class FeedbackExporter(HTMLExporter):
     @pass_context
     def markdown2html(self, context, source: str) -> str:
         """Return the HTML of a Markdown text."""
-        if context.get("cell", {}).get("attachments"):  # the text's pictures, under its names
-            return harmless(super().markdown2html(context, source))
+        attachments = context.get("cell", {}).get("attachments")
+        if attachments:  # the text's pictures, under its names
+            return self._render(source, attachments)
         return self._rendered(source)
 
-    def _render(self, source: str) -> str:
-        return harmless(super().markdown2html({}, source))
+    def _render(self, source: str, attachments: dict | None = None) -> str:
+        renderer = FeedbackRenderer(
+            escape=False,
+            attachments=attachments,
+            anchor_link_text=self.anchor_link_text,
+            exclude_anchor_links=self.exclude_anchor_links,
+        )
+        return harmless(MarkdownWithMath(renderer).render(source))
 
     def _colour(self, source: str, language: str | None, magic: str | None, lexer: str | None):
         metadata = {"magics_language": magic} if magic else {}
         return Highlight2HTML(pygments_lexer=lexer, parent=self)(source, language, metadata)
 
 
+class FeedbackRenderer(IPythonRenderer):
+    """nbconvert's renderer, which makes no page at all where a text lacks one of its pictures."""
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        """Return the HTML of a picture; of one that is not there, words that say so."""
+        try:
+            return super().image(text, url, title)
+        except InvalidNotebook:
+            name = unquote(url.removeprefix("attachment:"))
+            words = f"(the picture {name} is missing{': ' if text else ''}{text})"
+            return html.escape(html.unescape(words))
+
+
 def harmless(markup: str) -> str:
     """Return the HTML of a text with every element closed, and none that does more than format.
 
-    MathJax's ``\\href`` goes, too: it makes links of its own, of any kind.
+    MathJax's commands for links go last: without its elements a text may spell one.
     """
     clean = bleach.clean(
-        markup.replace("\\href", "href"),
+        markup,
         tags=TAGS,
         attributes=_is_harmless,
         protocols=("http", "https", "mailto", "data"),  # which of them where: _is_harmless
         css_sanitizer=STYLES,
         strip=True,
     )
-    return tidied(clean)
+    return MATHJAX_LINK.sub(r"\1", tidied(clean))
 
 
 def _is_harmless(tag: str, name: str, value: str) -> bool:

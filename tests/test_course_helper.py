@@ -2,13 +2,18 @@
 
 import concurrent.futures
 import contextlib
+import functools
 import os
 import sys
+import threading
 import time
+import types
 import warnings
 
 import pytest
 import torch
+from scipy import ndimage
+from torch.utils import _python_dispatch
 
 from autograder.student import course_helper
 from autograder.student.course_helper import (
@@ -62,6 +67,23 @@ def test_numbers_compare_with_tensors_and_none_is_shown():
     expect_close(2.5, 2.5)
     assert "returned  None" in mismatch(lambda: expect_close(None, 2.5))
     assert "shape (1,)" in mismatch(lambda: expect_close(torch.tensor([2.5]), 2.5))
+
+
+def test_a_number_is_not_rounded_to_the_dtype_of_the_result():
+    expect_close(torch.tensor(3), 3.0)
+    expect_close(torch.tensor([1, 2], dtype=torch.uint8), [1, 2])
+    for actual, expected in (
+        (torch.tensor(0), 0.5625),
+        (torch.tensor(2), 2.9),
+        (torch.tensor(True), 0.5625),
+        (torch.tensor([True, True]), [1, 1]),
+        (True, 1),
+        (torch.tensor(0.5, dtype=torch.bfloat16), 0.503),
+    ):
+        mismatch(lambda a=actual, e=expected: expect_close(a, e))
+    text = mismatch(lambda: expect_close(torch.tensor(0), 0.5625))
+    assert "returned  the number 0 (int64, shape ())" in text
+    assert "expected  the number 0.5625" in text
 
 
 def test_a_single_wrong_entry_is_enough():
@@ -275,9 +297,67 @@ def differentiates():
     (x * x).sum().backward()
 
 
+# No profiler sees what a partial of a function of C calls.
+CONVOLVE = functools.partial(torch.nn.functional.conv2d)
+RUN_BACKWARD = functools.partial(torch.autograd.Variable._execution_engine.run_backward)
+MAXIMUM = ["maximum_filter", "maximum_filter1d"]
+POPS = ["_pop_mode", "_pop_torch_dispatch_stack"]
+UNFOLDED = [1, 1], [0, 0], [1, 1]  # stride, padding and dilation
+
+
+def convolves_where_no_mode_is():
+    with _python_dispatch._disable_current_modes():
+        return CONVOLVE(IMAGE, KERNEL)
+
+
+def convolves_without_the_mode():
+    mode = _python_dispatch._pop_mode()
+    try:
+        return CONVOLVE(IMAGE, KERNEL)
+    finally:
+        _python_dispatch._push_mode(mode)
+
+
+def runs_the_engine():
+    x = torch.ones(3, requires_grad=True)
+    return RUN_BACKWARD((x * x,), (x.detach(),), False, False, (x,), False, accumulate_grad=False)
+
+
+def renamed(function, **changes):
+    code = function.__code__.replace(**changes)
+    names = dict(function.__globals__, __name__="own")
+    return types.FunctionType(code, names, "helper", function.__defaults__)
+
+
 @pytest.mark.parametrize(
     ("what", "call", "names"),
     [
+        ("convolution", convolves_where_no_mode_is, ["_disable_current_modes", *POPS]),
+        ("convolution", convolves_without_the_mode, POPS),
+        (
+            "convolution",
+            lambda: torch.ops.aten.slow_conv_dilated2d(IMAGE, KERNEL, [2, 2], None, *UNFOLDED),
+            ["slow_conv_dilated2d"],
+        ),
+        (
+            "convolution",
+            lambda: torch.ops.aten._slow_conv2d_forward(IMAGE, KERNEL, [2, 2], None, *UNFOLDED[:2]),
+            ["_slow_conv2d_forward"],
+        ),
+        ("convolution", lambda: torch._convert_indices_from_coo_to_csr(torch.arange(3), 3), []),
+        ("pooling", lambda: ndimage.maximum_filter(IMAGE, 2), MAXIMUM),
+        ("autograd", runs_the_engine, ["run_backward"]),
+        ("PCA", lambda: torch._lowrank._svd_lowrank(torch.ones(3, 3), q=2), ["_svd_lowrank"]),
+        (
+            "initialisation",
+            lambda: renamed(torch.nn.init.dirac_, co_name="xavier_mine")(torch.ones(2, 2, 2)),
+            ["xavier_mine"],
+        ),
+        (
+            "initialisation",
+            lambda: renamed(torch.nn.init.orthogonal_, co_name="helper")(torch.ones(2, 2), 1),
+            ["orthogonal_"],
+        ),
         ("convolution", lambda: torch.nn.functional.conv2d(IMAGE, KERNEL), ["conv2d"]),
         ("convolution", lambda: torch.nn.Conv2d(1, 1, 2)(IMAGE), ["conv2d"]),
         ("convolution", lambda: torch.ops.aten.conv2d(IMAGE, KERNEL), ["conv2d"]),
@@ -305,9 +385,56 @@ def test_work_in_another_thread_is_noticed():
     assert library_calls("pooling", pools_in_a_thread)[0] == "submit"
 
 
+@contextlib.contextmanager
+def a_thread(target, *arguments):
+    """A thread that is at work while the block runs; its last argument tells it to end."""
+    end = threading.Event()
+    thread = threading.Thread(target=target, args=(*arguments, end), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+NOTEBOOKS_THREAD = """
+def works(questions, answers, end):
+    while not end.is_set():
+        if questions:
+            answers.append(helper(questions.pop()))
+        sleep(0.001)
+
+def pools(image):
+    questions.append(image)
+    while not answers:
+        pass
+    return answers.pop()
+"""
+
+
+def test_a_thread_of_the_notebooks_own_that_waits_for_work_is_noticed():
+    lists = {"questions": [], "answers": []}
+    notebook = {**lists, "helper": torch.nn.MaxPool2d(2), "sleep": time.sleep}
+    exec(NOTEBOOKS_THREAD, notebook)
+    with a_thread(notebook["works"], *lists.values()):
+        (called,) = library_calls("pooling", notebook["pools"], IMAGE)
+    assert called == "functions out of sight (works runs in another thread)"
+    assert library_calls("pooling", torch.abs, IMAGE) == []
+
+
+def test_a_thread_of_a_librarys_is_no_students():
+    with a_thread(lambda end: end.wait()), a_thread(threading.Event.wait):
+        assert POOL.submit(int).result() == 0
+        assert library_calls("pooling", torch.abs, IMAGE) == []
+
+
 def test_a_function_of_the_same_name_that_a_student_wrote_is_no_library_call():
     def convolve2d(image):
-        return image.flip(-1)
+        return conv2d_relu(image.flip(-1))
+
+    def conv2d_relu(image):
+        return image.relu()
 
     expect_written_by_hand("convolution", convolve2d, IMAGE)
     text = mismatch(lambda: expect_written_by_hand("convolution", torch.conv2d, IMAGE, KERNEL))

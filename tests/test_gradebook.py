@@ -309,6 +309,12 @@ def test_no_text_of_a_student_does_more_than_format(book, master, release, out):
         "[a](javascript:alert(1)) [b](data:text/html,x) <a href='java&#9;script:alert(1)'>c</a>",
         "</div></main></body><style>* {display: none}</style><textarea>",
         r"$\href{javascript:alert(1)}{x}$",
+        r"<p>$\hr<x></x>ef{javascript:alert(1)}{x}$</p>",
+        r"$\&#104;ref{javascript:alert(1)}{x}$ <p>$&#92;href{javascript:alert(1)}{x}$</p>",
+        r"<p>$\\href{javascript:alert(1)}{x}$</p>",
+        r"$\mmlToken{mi}[href='javascript:alert(1)']{x}$",
+        "![x](//evil.example/b.png) <img src='/\\evil.example/b.png'> [a](//evil.example)",
+        r"<img src='\\evil.example\b.png'> <img src='x\..\\evil.example\b.png'>",
     )
     picture = "![p](attachment:a.png)\n\n<p style='position: fixed; text-align: right'>kept</p>"
     cells = [nbformat.v4.new_markdown_cell(text) for text in (*scripts, picture)]
@@ -324,9 +330,23 @@ def test_no_text_of_a_student_does_more_than_format(book, master, release, out):
     for element in ada.find_all(True):
         assert not [key for key in element.attrs if key.startswith("on")]
         assert not re.match(r"\s*(java\s*script|data:text)", element.get("href", ""))
-    assert "\\href" not in ada.get_text()
+        assert "evil.example" not in element.get("src", "") + element.get("href", "")
+    assert "\\href" not in ada.get_text() and "\\mmlToken" not in ada.get_text()
     assert ada.find("img", src="data:image/png;base64,aGFsbG8=")
     assert ada.find("p", string="kept")["style"].strip(" ;") == "text-align: right"
+
+
+def test_a_picture_that_is_not_there_costs_nobody_the_page(book, master, release, out):
+    notebook = answered(release, master, 99)
+    texts = "![my <b>curve](attachment:image.gif)", "![](attachment:a%20b.png) and ![p](x.png)"
+    notebook.cells += [nbformat.v4.new_markdown_cell(text) for text in texts]
+    notebook.cells[-1]["attachments"] = {"c.png": {"image/png": "aGFsbG8="}}
+    book.store(master, result_of(master, "ada", {0}), notebook, EARLY)
+    assert book.feedback(master, ["ada"]) == {}
+    page = page_of(out, "ada")
+    assert "(the picture image.gif is missing: my <b>curve)" in page.get_text()
+    assert "(the picture a b.png is missing) and" in page.get_text()
+    assert page.find("img", src="x.png") and not page.find("img", src=re.compile("attachment"))
 
 
 def page_of(out, student):

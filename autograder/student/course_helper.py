@@ -682,17 +682,20 @@ def expect(condition: bool, message: str) -> None:
 # Library functions that do an exercise's work, by the last part of their names. Functions of
 # C are matched wherever they are, functions of Python in these packages alone.
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "skimage", "sklearn", "cv2")
+LIBRARY_FILE = re.compile(rf"[\\/](site|dist)-packages[\\/]({'|'.join(LIBRARIES)})[\\/]")
 LIBRARY_CALLS = {
-    "PCA": r"(pca|svd)_lowrank|fit_transform|_fit(_full|_truncated)?",
+    "PCA": r"\w*(pca|svd)_lowrank|fit_transform|_fit(_full|_truncated)?",
     "autograd": r"run_backward|_?make_dual",
     "batch normalisation": r"\w*(batch|group|instance|layer)_norm\w*",
-    "convolution": r"\w*(conv(olution|olve|_transpose)?|correlate)(\dd)?(_backward)?",
+    "convolution": r"\w*(conv(_\w*)?\dd|conv_tbc|convol(ution|ve)|conv\b|correlate)\w*",
     "cross-entropy": r"(cross_entropy|nll_loss|kl_div)\w*",
     "initialisation": r"(xavier|kaiming)_\w+|orthogonal_",
-    "pooling": r"\w*(max|avg|average|lp)_?pool\w*",
+    "pooling": r"\w*(max|avg|average|lp)_?pool\w*|block_reduce|"
+    r"(maximum|minimum|uniform|rank|generic)_filter(1d)?",
 }
 # Nobody needs these to write an exercise: they look for who watches, or work where nobody does.
 HIDING_CALLS = r"(get|set)(profile|trace)|fork(_exec|pty)?|posix_spawnp?|start_new_thread|system"
+HIDING_CALLS += r"|_disable_current_modes|_pop_(mode|torch_dispatch)\w*|_unset_dispatch_mode"
 ELSEWHERE = r"(concurrent|multiprocessing|queue|subprocess|threading)(\..*)?"
 HIDING_METHODS = r"get|join|put|result|run|start|submit|wait"
 
@@ -706,6 +709,8 @@ class _Operators(TorchDispatchMode):
 
     def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
         self.notice(operator.__name__.partition(".")[0])
+        if torch._C._current_graph_task_id() != -1:  # the engine runs, however it was called
+            self.notice("run_backward")
         return operator(*args, **(kwargs or {}))
 
 
@@ -727,32 +732,51 @@ def library_calls(what: str, function, *arguments, **keywords) -> list[str]:
     below: dict[str, None] = {}
 
     def notice(frame: FrameType, event: str, called) -> None:
-        kinds = []
+        names, kinds = [], []
         if event == "c_call":
-            name = called.__name__
+            names = [called.__name__]
             # This function switches the profiler off itself.
             kinds = [LIBRARY_CALLS[what], "" if frame.f_globals is globals() else HIDING_CALLS]
         elif event == "call":
-            name, module = frame.f_code.co_name, str(frame.f_globals.get("__name__", ""))
-            if module.partition(".")[0] in LIBRARIES:
-                kinds = [LIBRARY_CALLS[what]]
+            code, module = frame.f_code, str(frame.f_globals.get("__name__", ""))
+            # A copy of a function may have another name, or another module's.
+            names = [code.co_name, code.co_qualname.rpartition(".")[2]]
+            if module.partition(".")[0] in LIBRARIES or LIBRARY_FILE.search(code.co_filename):
+                kinds = [LIBRARY_CALLS[what], HIDING_CALLS]
             elif re.fullmatch(ELSEWHERE, module):
                 kinds = [HIDING_METHODS]
-        if any(re.fullmatch(kind, name) for kind in kinds):
-            found[name] = None
+        for name in names:
+            if any(re.fullmatch(kind, name) for kind in kinds):
+                found[name] = None
 
     def notice_operator(name: str) -> None:
         if re.fullmatch(LIBRARY_CALLS[what], name):
             below[name] = None
 
-    before = sys.getprofile()
-    sys.setprofile(notice)
-    try:
-        with _Operators(notice_operator):
+    with _Operators(notice_operator):
+        before = sys.getprofile()
+        sys.setprofile(notice)
+        try:
             function(*arguments, **keywords)
-    finally:
-        sys.setprofile(before)
-    return list(found or below)
+        finally:
+            sys.setprofile(before)
+    return list(found or below) + _students_threads()
+
+
+def _students_threads() -> list[str]:
+    """Say which of a notebook's functions run in other threads, where nothing watches them.
+
+    Jupyter's own threads run modules. An import gives these a ``__spec__``; a cell has none.
+    """
+    passed_over = {threading.get_ident(), threading.main_thread().ident}
+    found = {}
+    for thread, frame in sys._current_frames().items():
+        while frame and thread not in passed_over:
+            if frame.f_globals.get("__spec__") is None:
+                name = frame.f_code.co_name
+                found[f"functions out of sight ({name} runs in another thread)"] = None
+            frame = frame.f_back
+    return list(found)
 
 
 def expect_written_by_hand(what: str, function, *arguments, **keywords) -> None:
@@ -795,22 +819,22 @@ def expect_close(actual, expected, *, rtol: float | None = None, atol: float | N
     Args:
         actual: the student's result.
         expected: a tensor, a number or nested lists. The dtype is compared only
-            if this is a tensor.
+            if this is a tensor; else any real numbers will do, but no truth values.
         rtol, atol: relative and absolute tolerance; by default those of TOLERANCES.
     """
     caller = inspect.currentframe()
     actual = plain(actual)
     if isinstance(actual, (int, float)) and not isinstance(actual, bool):
         actual = torch.tensor(actual, dtype=torch.float64)
-    wanted = expected
+    returned, wanted = actual, expected
     if not isinstance(expected, torch.Tensor):
         wanted = torch.tensor(expected, dtype=torch.float64)
+        if dtype := _dtype_to_compare_in(actual):
+            actual, wanted = actual.to(dtype), wanted.to(dtype)
     if not isinstance(actual, torch.Tensor):
-        raise Mismatch(_compare(caller, _show(actual), _show(wanted)))
-    if not isinstance(expected, torch.Tensor):
-        wanted = wanted.to(actual.dtype)
+        raise Mismatch(_compare(caller, _show(returned), _show(wanted)))
     if actual.shape != wanted.shape or actual.dtype != wanted.dtype:
-        raise Mismatch(_compare(caller, _show(actual), _show(wanted)))
+        raise Mismatch(_compare(caller, _show(returned), _show(wanted)))
     default_rtol, default_atol = TOLERANCES.get(wanted.dtype, (0.0, 0.0))
     actual = actual.to(wanted.device)
     close = torch.isclose(
@@ -820,8 +844,20 @@ def expect_close(actual, expected, *, rtol: float | None = None, atol: float | N
         atol=default_atol if atol is None else atol,
     )
     if not close.all():
-        text = _compare(caller, _show(actual), _show(wanted))
+        text = _compare(caller, _show(returned), _show(wanted))
         raise Mismatch(text + _first_difference(actual, wanted, close))
+
+
+def _dtype_to_compare_in(result) -> torch.dtype | None:
+    """Return the dtype in which real numbers are compared with what has no dtype of its own.
+
+    It can hold what is expected, and is precise: as an integer 0.5 would be 0, as bool True.
+    """
+    if not isinstance(result, torch.Tensor) or result.dtype is torch.bool or result.is_complex():
+        return None
+    if result.is_floating_point():
+        return torch.promote_types(result.dtype, torch.float32)
+    return torch.float64
 
 
 def _first_difference(actual: torch.Tensor, wanted: torch.Tensor, close: torch.Tensor) -> str:

