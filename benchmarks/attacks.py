@@ -31,7 +31,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,6 +180,16 @@ def prepare(course: Course, names: set[str], place: Path) -> Places:
 STOCK = {"nbgrader": by_nbgrader, "otter": by_otter}
 
 
+def given_before(kept: Path, attacks: Collection[str]) -> dict[str, dict[str, Given]]:
+    """Read by grader and attack what the stock graders gave to these attacks."""
+    given: dict[str, dict[str, Given]] = {grader: {} for grader in STOCK}
+    for line in kept.read_text(encoding="utf-8").splitlines():
+        grader, name, *what = json.loads(line)
+        if name in attacks:
+            given[grader][name] = Given(*what)
+    return given
+
+
 def by_stock(attacks: dict[str, Attack], kept: Path, course: Course) -> dict[str, dict[str, Given]]:
     """Grade attacks with the stock graders, as many at a time as there are cores.
 
@@ -191,11 +201,7 @@ def by_stock(attacks: dict[str, Attack], kept: Path, course: Course) -> dict[str
     Returns:
         by grader and attack what was given.
     """
-    given: dict[str, dict[str, Given]] = {grader: {} for grader in STOCK}
-    for line in kept.read_text(encoding="utf-8").splitlines() if kept.exists() else ():
-        grader, name, *what = json.loads(line)
-        if name in attacks:
-            given[grader][name] = Given(*what)
+    given = given_before(kept, attacks) if kept.exists() else {grader: {} for grader in STOCK}
     left = [(g, name) for name in attacks for g in STOCK if name not in given[g]]
 
     def one(job: tuple[str, str]) -> tuple[str, str, Given]:
