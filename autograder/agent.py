@@ -84,11 +84,12 @@ class Agent:
         self.raised: BaseException | None = None  # by the last cell that failed
 
     def reply(self, request: dict) -> bytes:
-        """Carry out one request; return the bytes of the answer."""
+        """Carry out one request; return the bytes of the answer, which has the request's number."""
+        number = {"number": request["number"]}
         try:
-            return codec.dumps(self.answer(request))
+            return codec.dumps(self.answer(request) | number)
         except Exception as error:  # a number of a million digits is no JSON
-            return codec.dumps(self.describe(error))
+            return codec.dumps(self.describe(error) | number)
 
     def answer(self, request: dict) -> dict:
         """Carry out one request; an exception becomes an answer, too."""

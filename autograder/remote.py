@@ -115,6 +115,7 @@ class Session(StudentSide, Mapping):
         self.used = Used()
         self.ending = threading.Lock()
         self.answer_until = math.inf
+        self.number = 0  # of the last request
         self.operators: dict[str, Remote] = {}
         self.names: dict[str, object] = {}
         # By the id of a tensor: itself, so that the id stays its own, and what it is there.
@@ -168,7 +169,8 @@ class Session(StudentSide, Mapping):
         patience = wait or seconds + GRACE_SECONDS
         try:
             self.answer_until = began + patience + GRACE_SECONDS
-            self.connection.send_bytes(codec.dumps({"do": do, **fields}))
+            self.number += 1
+            self.connection.send_bytes(codec.dumps({"do": do, "number": self.number, **fields}))
             if not self.connection.poll(patience):
                 raise EOFError
             data = self.connection.recv_bytes(ANSWER_BYTES)
@@ -176,6 +178,8 @@ class Session(StudentSide, Mapping):
             answer = codec.loads(data)
             if not isinstance(answer, dict) or not answer.keys() & {"value", "error", "timeout"}:
                 raise ValueError("no agent of ours answers so")
+            if answer.get("number") != self.number:
+                raise ValueError("the answer to another request, or to none")
         # What comes is data from a process that nobody trusts.
         except (EOFError, OSError, ValueError, RecursionError):
             self._end()

@@ -239,6 +239,20 @@ def test_a_process_that_stops_in_the_middle_of_a_message_is_ended(session, monke
     assert session.gone
 
 
+def test_an_answer_to_no_request_ends_the_process(session):
+    """Else every answer would be taken for that to the next request."""
+    source = """
+import gc
+from multiprocessing.connection import Connection
+
+for pipe in [thing for thing in gc.get_objects() if isinstance(thing, Connection)]:
+    pipe.send_bytes(b'{"value": true}')
+"""
+    with pytest.raises(StudentGone):
+        session.execute(source, 2)
+        session.execute("1", 2)
+
+
 FORGED = """
 import gc
 
