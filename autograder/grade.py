@@ -422,19 +422,10 @@ def _tell(
             console.print(score_table(master, mine, console.width))
         else:
             console.print(f"{name}: {students} submissions; their points are in report.html")
-    for result in outcomes.results:
-        if result.problem:
-            console.print(
-                f"[red]{escape(result.student)} could not be graded:[/red] "
-                f"{escape(result.problem)}",
-                soft_wrap=True,
-            )
-    for submission in unplaced:
-        console.print(
-            f"[red]{escape(submission.student)} could not be graded:[/red] "
-            f"{escape(submission.problem)}",
-            soft_wrap=True,
-        )
+    for refused in (*outcomes.results, *unplaced):
+        if refused.problem:
+            said = f"[red]{refused.student} could not be graded:[/red]"
+            console.print(f"{said} {escape(refused.problem)}", soft_wrap=True)
     for title, path in (
         ("grades", out / "grades.csv"),
         ("for Canvas", out / "canvas.csv"),
