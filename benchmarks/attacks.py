@@ -181,9 +181,9 @@ STOCK = {"nbgrader": by_nbgrader, "otter": by_otter}
 
 
 def given_before(kept: Path, attacks: Collection[str]) -> dict[str, dict[str, Given]]:
-    """Read by grader and attack what the stock graders gave to these attacks."""
+    """Read by grader and attack what the stock graders gave to these attacks, if anything."""
     given: dict[str, dict[str, Given]] = {grader: {} for grader in STOCK}
-    for line in kept.read_text(encoding="utf-8").splitlines():
+    for line in kept.read_text(encoding="utf-8").splitlines() if kept.exists() else ():
         grader, name, *what = json.loads(line)
         if name in attacks:
             given[grader][name] = Given(*what)
@@ -201,7 +201,7 @@ def by_stock(attacks: dict[str, Attack], kept: Path, course: Course) -> dict[str
     Returns:
         by grader and attack what was given.
     """
-    given = given_before(kept, attacks) if kept.exists() else {grader: {} for grader in STOCK}
+    given = given_before(kept, attacks)
     left = [(g, name) for name in attacks for g in STOCK if name not in given[g]]
 
     def one(job: tuple[str, str]) -> tuple[str, str, Given]:
