@@ -7,13 +7,14 @@ BIN := .venv/bin
 demo: environment
 	$(BIN)/course demo
 
+# One worker has all tests of a file: they share what a long fixture has made.
 test: environment
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/course build
 	$(BIN)/course build --check
 	$(BIN)/course prove
-	$(BIN)/pytest -rs --numprocesses 2 --dist loadgroup --durations 10
+	$(BIN)/pytest -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 environment: .venv/installed
 

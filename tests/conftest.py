@@ -96,16 +96,8 @@ due = 2030-01-31T12:00:00Z
 """
 
 
-# Their tests look at what one long fixture has made; a second worker would make it again.
-TOGETHER = ("fuzzing", "gradescope", "nbgrader_walk", "site_in_a_browser")
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slowest tests first, so that no core waits at the end for one begun last."""
-    for item in items:
-        if (name := item.path.stem.removeprefix("test_")) in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(name))
+    """Put the slowest files first, so that no core waits at the end for one begun last."""
     items.sort(key=lambda item: SLOWEST.get(item.path.name, 0), reverse=True)
 
 
