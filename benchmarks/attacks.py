@@ -43,13 +43,13 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from autograder.build import compose
+from autograder.build import Built, compose
 from autograder.course import Course, load_course
 from autograder.errors import CourseError
 from autograder.otter_tests import write as write_otter
 from autograder.processes import find_own_tools
 from benchmarks.grading import prepare_nbgrader, scores_in
-from tests.attacks import FAMILIES, LOOT_MARK, ROOT, Attack, solved, student_copy
+from tests.attacks import FAMILIES, LOOT_MARK, ROOT, Attack, master_answers, solved, student_copy
 from tests.test_attacks import ATTACKS, CLASSMATES, grade_all, leaks_in
 
 GIVE_UP_SECONDS = 180
@@ -87,8 +87,9 @@ class Given:
 
 @dataclass(frozen=True)
 class Places:
-    """What is made once: nbgrader's course directories and otter's zips, by notebook."""
+    """What is made once, by notebook: what is built, nbgrader's course directory, otter's zip."""
 
+    built: dict[str, Built]
     nbgrader: dict[str, Path]
     otter: dict[str, Path]
 
@@ -124,13 +125,13 @@ def by_nbgrader(attack: Attack, places: Places, place: Path) -> Given:
     (honest / f"{name}.ipynb").write_text(text, encoding="utf-8")
     ended = confined(["nbgrader", "autograde", name], place)
     confined(["nbgrader", "generate_feedback", name, "--student", "attacker"], place)
-    built = {name: compose(load_course(ROOT), name)}
+    built = places.built[name]
     try:
-        scores = scores_in(place / "gradebook.db", built)
+        scores = scores_in(place / "gradebook.db", {name: built})
     except Exception:  # an attack may have put anything in the gradebook's place
         scores = {}
     points = {s: sum(p for key, p in scores.items() if key[0] == s) for s in {k[0] for k in scores}}
-    intact = ended and points.get(CLASSMATE) == built[name].master.points
+    intact = ended and points.get(CLASSMATE) == built.master.points
     return Given(points.get("attacker"), intact, tells(place / "feedback" / "attacker"))
 
 
@@ -145,12 +146,12 @@ def by_otter(attack: Attack, places: Places, place: Path) -> Given:
     out.mkdir()
     ended = confined(["otter", "run", str(file), "-a", str(archive), "-o", str(out)], place)
     intact = ended and hashlib.sha256(archive.read_bytes()).digest() == before
-    return Given(points_of(out / "results.json", attack.notebook), intact, tells(out))
+    exercises = places.built[attack.notebook].master.exercises
+    return Given(points_of(out / "results.json", exercises), intact, tells(out))
 
 
-def points_of(results: Path, name: str) -> float | None:
+def points_of(results: Path, exercises: Collection[str]) -> float | None:
     """Return the points of the checks in otter's results, as far as they are numbers."""
-    exercises = compose(load_course(ROOT), name).master.exercises
     try:
         tests = json.loads(results.read_text(encoding="utf-8"))["tests"]
         return sum(float(test["score"]) for test in tests if test["name"] in exercises)
@@ -165,10 +166,14 @@ def tells(folder: Path) -> bool:
 
 
 def prepare(course: Course, names: set[str], place: Path) -> Places:
-    """Make what the stock graders need of each notebook."""
-    places = Places({}, {})
+    """Make what the stock graders need of each notebook.
+
+    All masters are read here: ``ast.parse`` of CPython 3.11 fails at times in several threads.
+    """
+    places = Places({}, {}, {})
     for name in sorted(names):
-        built = compose(course, name)
+        master_answers(name)  # is cached
+        places.built[name] = built = compose(course, name)
         places.nbgrader[name] = place / "nbgrader" / name
         prepare_nbgrader(course, {name: built}, places.nbgrader[name])
         places.otter[name] = place / "otter" / f"{name}.zip"
