@@ -16,7 +16,8 @@ for a temporary folder, no network, process ids of their own. That hides nothing
 to a submission elsewhere; the repository with its hidden checks is there, as on an instructor's
 machine. It needs Linux and Debian's `bubblewrap`, and two hours for the whole corpus. With
 `--kept` it can be stopped and started again: what the stock graders gave is written there at once,
-a line of JSON each, and is not asked for again.
+a line of JSON each, and is not asked for again. `benchmarks/attacks.jsonl` is what they gave when
+docs/attacks.md was written; a test compares the two.
 
 The last line is `attacks: honest N of M batch_intact True|False leaks K`, of `course grade`.
 """

@@ -90,6 +90,13 @@ def test_the_measured_figures_are_those_of_the_benchmarks():
         assert first[1] == figure
 
 
+def test_the_totals_of_the_attacks_are_those_of_the_score_card():
+    totals = r"^\| (?:course grade|nbgrader|otter) \| \d+ of \d+ \|.*$"
+    card = re.findall(totals, text_of("docs/attacks.md"), re.MULTILINE)
+    assert len(card) == 3
+    assert re.findall(totals, README, re.MULTILINE) == card
+
+
 def test_the_versions_and_targets_are_those_of_the_project():
     assert 'requires-python = ">=3.11"' in text_of("pyproject.toml")
     assert "Python 3.11 or newer" in README and "py -3.11" in README
