@@ -130,7 +130,8 @@ class Session(StudentSide, Mapping):
 
     def __exit__(self, *exception) -> None:
         self._end()
-        self.connection.close()
+        with self.ending:
+            self.connection.close()
         self.folder.cleanup()
 
     def _end(self) -> None:
@@ -147,8 +148,9 @@ class Session(StudentSide, Mapping):
         while not self.gone:
             if time.monotonic() > self.answer_until:
                 self._end()
-                # Something else may hold the other end: nothing comes from there any more.
-                with contextlib.suppress(OSError), _socket_of(self.connection) as ours:
+                # Something else may hold the other end: nothing comes from there any more. The
+                # lock: a closed connection's number may be that of the next session's by now.
+                with self.ending, contextlib.suppress(OSError), _socket_of(self.connection) as ours:
                     ours.shutdown(socket.SHUT_RDWR)
             time.sleep(WATCH_SECONDS)
 

@@ -2,11 +2,12 @@
 
 import math
 import os
+import time
 
 import pytest
 import torch
 
-from autograder import codec
+from autograder import codec, remote
 from autograder.checks import check
 from autograder.judge import judge
 from autograder.remote import Session, StudentGone
@@ -237,6 +238,27 @@ def test_a_process_that_stops_in_the_middle_of_a_message_is_ended(session, monke
         session.execute(source, 2)
         session.execute(f"text = {'x' * 3_000_000!r}", 2)
     assert session.gone
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe of Windows ends with the process")
+def test_a_session_is_not_closed_while_its_socket_is_shut_down(session, monkeypatch):
+    """Else the number of the closed socket, and with it the end, may be the next session's."""
+    locked = []
+
+    def socket_of(connection):
+        locked.append(session.ending.locked())
+        return remote_socket_of(connection)
+
+    remote_socket_of = remote._socket_of
+    monkeypatch.setattr("autograder.remote._socket_of", socket_of)
+    monkeypatch.setattr("autograder.remote.GRACE_SECONDS", 0.3)
+    with pytest.raises(StudentGone):
+        session.execute(HALF_AN_ANSWER, 2)
+        session.execute(f"text = {'x' * 3_000_000!r}", 2)
+    until = time.monotonic() + 10
+    while not locked and time.monotonic() < until:
+        time.sleep(0.05)
+    assert locked and all(locked)
 
 
 def test_an_answer_to_no_request_ends_the_process(session):
