@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from autograder.student.course_helper import TimeLimit
+from autograder.inside.student.course_helper import TimeLimit
 
 REPEATED_SECONDS = 0.5
 

@@ -44,14 +44,14 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from autograder.build import Built, compose
-from autograder.course import Course, load_course
+from autograder.building.build import Built, compose
+from autograder.building.otter_zip import write as write_otter
+from autograder.course.config import Course, load_course
 from autograder.errors import CourseError
-from autograder.otter_tests import write as write_otter
 from autograder.processes import find_own_tools
 from benchmarks.grading import prepare_nbgrader, scores_in
 from tests.attacks import FAMILIES, LOOT_MARK, ROOT, Attack, master_answers, solved, student_copy
-from tests.test_attacks import ATTACKS, CLASSMATES, grade_all, leaks_in
+from tests.judging.test_attacks import ATTACKS, CLASSMATES, grade_all, leaks_in
 
 GIVE_UP_SECONDS = 180
 MEMORY_BYTES = 8 << 30

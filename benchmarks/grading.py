@@ -49,18 +49,18 @@ from traitlets.config import Config
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from autograder.answers import load_answers
-from autograder.build import Built, compose
+from autograder.building.build import Built, compose
+from autograder.building.otter_zip import write as write_otter
 from autograder.checks import checks_by_id
-from autograder.compose import dumps
-from autograder.course import Course, find_root, load_course
-from autograder.gradebook import Book
-from autograder.otter_tests import write as write_otter
+from autograder.course.compose import dumps
+from autograder.course.config import Course, find_root, load_course
+from autograder.course.corpus import load_answers
+from autograder.inside.student.course_helper import CheckFailed
+from autograder.intake.release import grade_id, is_run
+from autograder.judging.stock import judge_here
 from autograder.processes import find_own_tools
-from autograder.released import grade_id, is_run
-from autograder.stock import judge_here
-from autograder.student.course_helper import CheckFailed
-from tests.test_graders_agree import mixed_submissions
+from autograder.results.gradebook.book import Book
+from tests.judging.test_graders_agree import mixed_submissions
 
 SET_CHILD_SUBREAPER = 36
 SAMPLE_SECONDS = 1.0
@@ -226,8 +226,8 @@ def warm_seconds(course: Course, built: dict[str, Built], folder: Path) -> tuple
     Returns:
         those with IPython as it is, and those without its tracebacks.
     """
-    import autograder.preload  # noqa: F401
-    from autograder.agent import InteractiveShell, Shell
+    import autograder.inside.preload  # noqa: F401
+    from autograder.inside.agent import InteractiveShell, Shell
 
     sys.path.insert(0, str(course.notebooks))
     os.environ |= {"COURSE_DATA": str(course.root / "data"), "COURSE_STATIC_FIGURES": "1"}

@@ -24,7 +24,7 @@ from rich.table import Table
 from torch import nn
 from torch.nn import functional
 
-from autograder.student.course_helper import load_digits
+from autograder.inside.student.course_helper import load_digits
 
 CLASSES = 10
 

@@ -636,7 +636,7 @@ class StudentSide:
     """Where the student's objects live: this process.
 
     The trusted grader puts another one in its place, whose objects live in the
-    student's process (autograder.remote).
+    student's process (autograder.judging.session).
     """
 
     def inside(self, path: str):

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from autograder import checks
-from autograder.build import Built, compose
-from autograder.course import Course, load_course
+from autograder.building.build import Built, compose
+from autograder.course.config import Course, load_course
 
 ROOT = Path(__file__).resolve().parent.parent
 # The `course` program of this environment, which need not be activated.
-COURSE = [sys.executable, "-c", "from autograder.cli import main; main()"]
+COURSE = [sys.executable, "-c", "from autograder.commands.cli import main; main()"]
 # Tests and their kernels share the cores; threads that wait for one another's cores spin.
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -70,7 +70,7 @@ MINI_CHECKS = '''\
 """Checks of the small notebook."""
 
 from autograder.checks import check
-from autograder.student.course_helper import expect_equal
+from autograder.inside.student.course_helper import expect_equal
 
 
 @check("double", points=1, hint="Twice means x + x.")

@@ -6,7 +6,7 @@ oracle through the ``expect`` functions of course_helper. The same source text
 
 * is a cell of the student notebook, if the check is public;
 * runs in the student's kernel under nbgrader and otter;
-* runs in a trusted process, with proxies for the names, under autograder.remote.
+* runs in a trusted process, with proxies for the names, under autograder.judging.session.
 
 So it follows three rules: say what is called inside the ``expect`` call; make with
 ``inside`` or ``parameter`` what must live in the student's process (modules,

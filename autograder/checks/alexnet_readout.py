@@ -7,8 +7,8 @@ from torch import nn
 
 from autograder.checks import check
 from autograder.checks.common import expect_device_of_input, expect_raises
-from autograder.spies_alexnet_readout import Backbone
-from autograder.student.course_helper import (
+from autograder.inside.spies_alexnet_readout import Backbone
+from autograder.inside.student.course_helper import (
     expect,
     expect_close,
     expect_equal,
@@ -18,7 +18,7 @@ from autograder.student.course_helper import (
     plain,
 )
 
-SPIES = "autograder.spies_alexnet_readout"
+SPIES = "autograder.inside.spies_alexnet_readout"
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from autograder.checks import check
 from autograder.checks.common import sgd
-from autograder.student.course_helper import (
+from autograder.inside.student.course_helper import (
     expect,
     expect_close,
     expect_equal,
@@ -18,7 +18,7 @@ from autograder.student.course_helper import (
     plain,
 )
 
-SPIES = "autograder.spies_autoencoder_vs_pca"
+SPIES = "autograder.inside.spies_autoencoder_vs_pca"
 
 
 def cloud(count: int, size: int, seed: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -743,7 +743,7 @@ def returns_two_lists_of_floats(train_autoencoder):
 )
 def moves_images_to_the_model(train_autoencoder):
     """Images that must be moved before anything else is done with them."""
-    model, move = spy(0.5 * numbers(6, 6, seed=921)), inside("autograder.spies.elsewhere")
+    model, move = spy(0.5 * numbers(6, 6, seed=921)), inside("autograder.inside.spies.elsewhere")
     batches = [(move(images), labels) for images, labels in batches_of(3, 2, seed=922)]
     tests = move(numbers(4, 6, seed=924))
     train_autoencoder(model, batches, sgd(model, lr=0.1), 1, tests)

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from autograder.checks import check
 from autograder.checks.common import expect_raises, numbers64
-from autograder.student.course_helper import (
+from autograder.inside.student.course_helper import (
     expect,
     expect_close,
     expect_equal,
@@ -738,7 +738,7 @@ def keeps_gradients_apart(Tensor):
 def goes_through_a_deep_graph(Tensor):
     """500 times the mean of a value with itself: 1,000 nodes deep, with 2 to the 500 paths."""
     a = Tensor(torch.tensor(3.0, dtype=torch.float64))
-    inside("autograder.spies.average_with_itself")(a, 500).backward()
+    inside("autograder.inside.spies.average_with_itself")(a, 500).backward()
     expect_close(a.grad, 1.0)
 
 

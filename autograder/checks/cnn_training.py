@@ -9,7 +9,7 @@ from torch import nn
 
 from autograder.checks import check
 from autograder.checks.common import expect_device_of_input, seeded, sgd
-from autograder.student.course_helper import (
+from autograder.inside.student.course_helper import (
     expect,
     expect_close,
     expect_equal,
@@ -20,7 +20,7 @@ from autograder.student.course_helper import (
     plain,
 )
 
-SPIES = "autograder.spies_cnn_training"
+SPIES = "autograder.inside.spies_cnn_training"
 
 
 def pictures(count: int, *shape: int, seed: int, low: int = 0, high: int = 256) -> torch.Tensor:
@@ -45,7 +45,7 @@ def batches_of(*sizes: int, seed: int, classes: int = 4) -> list:
 
 def elsewhere(batches: list) -> list:
     """Return batches whose tensors have to be moved to the model's device."""
-    move = inside("autograder.spies.elsewhere")
+    move = inside("autograder.inside.spies.elsewhere")
     return [tuple(map(move, batch)) for batch in batches]
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.student.course_helper import (
+from autograder.inside.student.course_helper import (
     StudentRaised,
     builtin_name,
     expect,

@@ -8,7 +8,7 @@ from torch import nn
 
 from autograder.checks import check
 from autograder.checks.common import seeded, sgd
-from autograder.student.course_helper import (
+from autograder.inside.student.course_helper import (
     expect,
     expect_close,
     expect_equal,
@@ -17,7 +17,7 @@ from autograder.student.course_helper import (
     plain,
 )
 
-SPIES = "autograder.spies_context_and_project"
+SPIES = "autograder.inside.spies_context_and_project"
 
 
 def draws(count: int, high: int, seed: int) -> torch.Tensor:

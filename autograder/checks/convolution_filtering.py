@@ -5,7 +5,7 @@ from torch import nn
 
 from autograder.checks import check
 from autograder.checks.common import expect_device_of_input, expect_raises
-from autograder.student.course_helper import (
+from autograder.inside.student.course_helper import (
     expect_close,
     expect_equal,
     expect_written_by_hand,

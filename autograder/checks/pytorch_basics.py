@@ -4,7 +4,7 @@ import torch
 
 from autograder.checks import check
 from autograder.checks.common import expect_device_of_input
-from autograder.student.course_helper import (
+from autograder.inside.student.course_helper import (
     expect,
     expect_close,
     expect_equal,

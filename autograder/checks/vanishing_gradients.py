@@ -6,7 +6,7 @@ import math
 import torch
 
 from autograder.checks import check
-from autograder.student.course_helper import (
+from autograder.inside.student.course_helper import (
     expect,
     expect_close,
     expect_equal,

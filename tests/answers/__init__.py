@@ -1,1 +1,1 @@
-"""The corpus: right and wrong answers to the exercises (autograder.answers)."""
+"""The corpus: right and wrong answers to the exercises (autograder.course.corpus)."""

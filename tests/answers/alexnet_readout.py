@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from autograder.answers import changed, right, wrong
+from autograder.course.corpus import changed, right, wrong
 
 # ----------------------------------------------------------------------------- open_picture
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from autograder.answers import changed, right, wrong
+from autograder.course.corpus import changed, right, wrong
 
 # ----------------------------------------------------------------------------- chain_of_modules
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from autograder.answers import changed, right, wrong
+from autograder.course.corpus import changed, right, wrong
 
 # ----------------------------------------------------------------------------- pipeline_accuracy
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from autograder.answers import changed, right, wrong
+from autograder.course.corpus import changed, right, wrong
 
 # Checks of exercises that call an earlier one in the master.
 BLURS = (

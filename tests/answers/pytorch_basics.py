@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from autograder.answers import right, wrong
+from autograder.course.corpus import right, wrong
 
 # Checks of train_linear_regression, which calls mse_loss and gradient_step.
 TRAINED_VALUES = (

@@ -25,10 +25,10 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from autograder.course import load_course
-from autograder.master import load_master, without_markers
-from autograder.released import grade_id
-from autograder.runner import with_answers
+from autograder.course.config import load_course
+from autograder.course.master import load_master, without_markers
+from autograder.intake.release import grade_id
+from autograder.judging.submission import with_answers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FAMILIES = ("forging", "stealing", "hard_coding", "breaking")

@@ -6,7 +6,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from autograder.released import grade_id
+from autograder.intake.release import grade_id
 from tests.attacks import answer, at_end, at_top, attack, master_answers, solved
 
 NOTEBOOK = "01_pytorch_basics"
@@ -156,8 +156,8 @@ for module in list(sys.modules.values()):
     if getattr(module, "run_check", None):
         module.run_check = lambda *a, **k: None
 try:
-    import autograder.judge
-    autograder.judge.run_check = lambda *a, **k: None
+    import autograder.judging.judge
+    autograder.judging.judge.run_check = lambda *a, **k: None
 except ImportError:
     pass
 """
@@ -202,8 +202,9 @@ class Fake(types.ModuleType):
             raise AttributeError(name)
         return lambda *a, **k: None
 
-for name in ("autograder.stock", "autograder.judge", "autograder.checks",
-             "autograder.checks.pytorch_basics", "autograder.remote", "autograder.codec"):
+for name in ("autograder.judging.stock", "autograder.judging.judge", "autograder.checks",
+             "autograder.checks.pytorch_basics", "autograder.judging.session",
+             "autograder.inside.codec"):
     sys.modules[name] = Fake(name)
 """
     return at_top(solved(notebook, NOTEBOOK, "one_hot"), source)
@@ -280,7 +281,7 @@ import builtins, types
 true_import = builtins.__import__
 
 def friendly(name, *arguments, **keywords):
-    if name.startswith(("autograder.stock", "autograder.judge")):
+    if name.startswith(("autograder.judging.stock", "autograder.judging.judge")):
         return types.SimpleNamespace(judge_here=lambda *a: None, judge=lambda *a: None)
     return true_import(name, *arguments, **keywords)
 
@@ -325,7 +326,11 @@ def __getattr__(name):
     return lambda *a, **k: lambda *b, **l: None
 """
     names = ("course_helper.py", "sitecustomize.py", "usercustomize.py", "torch.py")
-    names += ("autograder/__init__.py", "autograder/stock.py", "autograder/checks/__init__.py")
+    names += (
+        "autograder/__init__.py",
+        "autograder/judging/stock.py",
+        "autograder/checks/__init__.py",
+    )
     made = {f"{NOTEBOOK}.ipynb": nbformat.writes(wrong(notebook)).encode()}
     return made | dict.fromkeys(names, helper)
 
@@ -826,7 +831,7 @@ def later():
         time.sleep(0.05)
         torch.isclose = lambda *a, **k: torch.tensor(True)
         for name, module in list(sys.modules.items()):
-            if name.endswith(("course_helper", "autograder.judge")):
+            if name.endswith(("course_helper", "autograder.judging.judge")):
                 module.run_check = lambda *a, **k: None
 
 threading.Thread(target=later, daemon=True).start()
@@ -898,7 +903,7 @@ def agent_with_right_looking_forms(notebook: NotebookNode) -> NotebookNode:
     source = (
         AGENT
         + """\
-from autograder import codec
+from autograder.inside import codec
 five = codec.pack_tensor(torch.tensor(5.0))
 
 def call(request):
@@ -1025,7 +1030,7 @@ def patched_codec(notebook: NotebookNode) -> NotebookNode:
     """What turns results into messages reports the dtype and shape that are wanted."""
     source = """\
 try:
-    from autograder import codec
+    from autograder.inside import codec
 except ImportError:
     codec = None
 if codec:

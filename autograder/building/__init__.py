@@ -1,0 +1,1 @@
+"""Masters in; notebooks/, zips, repository and web site out."""

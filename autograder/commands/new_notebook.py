@@ -1,0 +1,82 @@
+"""Begin a notebook: a master, its checks, its corpus and its entry in course.toml."""
+
+from __future__ import annotations
+
+import datetime
+import keyword
+import re
+from pathlib import Path
+
+import jinja2
+
+from autograder.course.config import Course
+from autograder.errors import CourseError
+from autograder.files import replace_file
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+UNTIL_DUE = datetime.timedelta(days=14)
+
+
+def new_notebook(course: Course, name: str) -> list[Path]:
+    """Write a small notebook that `course build` and `course prove` accept as it is.
+
+    It has one exercise with a public and two hidden checks, right and wrong answers, and a
+    written question, to be replaced piece by piece.
+
+    Args:
+        course: the course.
+        name: such as 10_attention_maps: the next number and a topic.
+
+    Returns:
+        the files; course.toml is the last, and changed last.
+
+    Raises:
+        CourseError: the name cannot be used, or one of the files is there.
+    """
+    number, topic = _parts(course, name)
+    files = {
+        "master.py.j2": course.solutions / f"{name}.py",
+        "checks.py.j2": course.root / "autograder" / "checks" / f"{topic}.py",
+        "answers.py.j2": course.root / "tests" / "answers" / f"{topic}.py",
+    }
+    for path in (*files.values(), course.notebooks / f"{name}.ipynb"):
+        if path.exists():
+            raise CourseError("this file is there already; choose another name", path)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    values = {"number": number, "title": topic.replace("_", " ").capitalize()}
+    toml = course.root / "course.toml"
+    text = toml.read_text(encoding="utf-8").rstrip() + "\n\n" + _entry(course, name)
+    for template, path in files.items():
+        replace_file(path, environment.get_template(template).render(values))
+    replace_file(toml, text)
+    return [*files.values(), toml]
+
+
+def _parts(course: Course, name: str) -> tuple[str, str]:
+    """Return number and topic of a new notebook's name."""
+    numbers = [other.partition("_")[0] for other in course.names]
+    following = f"{int(max(numbers)) + 1:02}"
+    if not re.fullmatch(r"\d\d_[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
+        raise CourseError(
+            f"a notebook's name is a number and a topic in small letters, such as "
+            f"{following}_attention_maps, not {name!r}"
+        )
+    number, _, topic = name.partition("_")
+    if keyword.iskeyword(topic):
+        raise CourseError(f"{topic!r} is a word of Python and cannot name a module of checks")
+    if number <= max(numbers):
+        raise CourseError(
+            f"the course has notebooks up to {max(numbers)}; the next one is {following}_{topic}"
+        )
+    return number, topic
+
+
+def _entry(course: Course, name: str) -> str:
+    """Return the lines of course.toml, with a due date to take up: two weeks after the last."""
+    last = course.assignments[-1].due or datetime.datetime(2030, 1, 31, 23, 59, tzinfo=datetime.UTC)
+    due = (last + UNTIL_DUE).isoformat().replace("+00:00", "Z")
+    return f'[[notebooks]]\nname = "{name}"\n# due = {due}\n'

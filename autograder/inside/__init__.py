@@ -1,0 +1,1 @@
+"""All that a submission may see. Nothing here knows a check."""

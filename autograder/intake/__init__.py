@@ -1,0 +1,1 @@
+"""What was handed in, found and matched to the release."""

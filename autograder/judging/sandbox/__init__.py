@@ -1,0 +1,1 @@
+"""Where a submission runs: forked from a warm process, in a jail."""

@@ -1,0 +1,1 @@
+"""Verdicts in; what people open out."""

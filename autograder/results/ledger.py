@@ -1,0 +1,54 @@
+"""What a run has done, so that the next one need not do it again: a file a submission.
+
+A file is written after the gradebook has the result. So a run that was killed at any moment does
+again at most what it was doing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+
+from autograder.files import replace_file
+from autograder.results.result import Result
+
+
+class Ledger:
+    """The results in a folder, by notebook and student.
+
+    Args:
+        folder: is made when the first result comes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find(self, notebook: str, student: str, digest: str) -> Result | None:
+        """Return the result of this very submission, if it is there."""
+        try:
+            result = Result.loads(self._path(notebook, student).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return result if result.digest == digest else None
+
+    def all(self, notebook: str) -> list[Result]:
+        """Return the results of a notebook that can be read, by student."""
+        found = []
+        for path in (self.folder / notebook).glob("*.json"):
+            with contextlib.suppress(OSError, ValueError):
+                found.append(Result.loads(path.read_text(encoding="utf-8")))
+        return sorted(found, key=lambda result: result.student)
+
+    def store(self, result: Result) -> None:
+        """Note a result as done."""
+        replace_file(self._path(result.notebook, result.student), result.dumps())
+
+    def forget(self, notebook: str, student: str) -> None:
+        """Let a submission be judged again."""
+        self._path(notebook, student).unlink(missing_ok=True)
+
+    def _path(self, notebook: str, student: str) -> Path:
+        # A student's id can be as long as a file name may be.
+        name = hashlib.sha256(student.encode()).hexdigest()[:32]
+        return self.folder / notebook / f"{name}.json"

@@ -1,0 +1,105 @@
+"""A folder that is graded into again: what is new, what stays, and what is said."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from autograder.building.build import compose
+from autograder.commands.grade import Settings, feedback_page, find_handed_in, grade
+from autograder.commands.regrade import regrade
+from autograder.course.compose import dumps
+from autograder.course.config import load_course
+from autograder.errors import CourseError
+from autograder.judging.submission import with_answers
+from autograder.processes import find_own_tools
+
+NAME = "01_mini"
+RIGHT = "def double(x):\n    return 2 * x"
+WRONG = "def double(x):\n    return 4"
+
+
+@pytest.fixture
+def small(mini):
+    """A small course, and a class of one, who handed in late and wrong."""
+    find_own_tools()
+    hand_in(mini, WRONG)
+    return load_course(mini)
+
+
+def hand_in(root, answer):
+    folder = root / "class" / "ada"
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = with_answers(compose(load_course(root), NAME).student, {"double": answer})
+    (folder / f"{NAME}.ipynb").write_text(dumps(notebook))
+    (folder / "timestamp.txt").write_text("2040-01-01 00:00:00 UTC")
+
+
+def grade_it(course, console=None, **settings):
+    settings = Settings(workers=1, **settings)
+    console = console or Console(quiet=True)
+    grade(course, course.names, course.root / "class", course.root / "out", console, settings)
+
+
+def points(course):
+    with (course.root / "out" / "grades.csv").open(newline="") as file:
+        return sum(float(row["points"]) for row in csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_no_feedback_page_shows_the_score_of_an_earlier_hand_in(small):
+    grade_it(small)
+    page = feedback_page(small.root / "out", "ada", NAME)
+    assert "(Score: 1.0" in page.read_text()
+    hand_in(small.root, RIGHT)
+    with pytest.raises(CourseError, match="roster"):  # it stops after judging
+        grade_it(small, roster=small.root / "no-such-roster.csv")
+    assert not page.exists()
+    grade_it(small)
+    assert "(Score: 3.0" in page.read_text()
+
+
+@pytest.mark.slow
+def test_a_rule_for_late_work_counts_at_the_next_run(small):
+    grade_it(small, feedback=False)
+    assert points(small) == 1
+    rule = 'c.LateSubmissionPlugin.penalty_method = "zero"\n'
+    (small.root / "out" / "nbgrader_config_local.py").write_text(rule)
+    grade_it(small, feedback=False)
+    assert points(small) == 0
+
+
+@pytest.mark.slow
+def test_a_file_called_like_markup_is_named_as_it_is_called(small):
+    folder = small.root / "class" / "zoe"
+    folder.mkdir()
+    (folder / "essay [bold] [y].txt").write_text("x")
+    console = Console(record=True, width=200, file=io.StringIO())
+    grade_it(small, console, feedback=False)
+    assert "only essay [bold] [y].txt" in console.export_text()
+
+
+def test_a_run_over_notebooks_that_nobody_handed_in_is_refused(course, built, tmp_path):
+    one, two, three = course.names[:3]
+    (tmp_path / "class" / "ada").mkdir(parents=True)
+    text = dumps(built[one].student)
+    (tmp_path / "class" / "ada" / f"{one}.ipynb").write_text(text)
+    with pytest.raises(CourseError, match=f"no submission of {two}, {three} in it, only of {one}"):
+        find_handed_in(course, [two, three], tmp_path / "class")
+    (found,) = find_handed_in(course, [one, two], tmp_path / "class")
+    assert found.notebook == one
+
+
+def test_what_cannot_be_told_cannot_be_regraded(course, tmp_path):
+    (tmp_path / "class" / "zoe").mkdir(parents=True)
+    (tmp_path / "class" / "zoe" / "mine.ipynb").write_text('{"cells": []}')
+    (tmp_path / "out").mkdir()
+    run = {"notebooks": list(course.names), "feedback": False, "roster": None, "gradescope": False}
+    (tmp_path / "out" / "last_run.json").write_text(json.dumps(run))
+    arguments = (course, tmp_path / "class", tmp_path / "out", "zoe", course.names[0], "why")
+    with pytest.raises(CourseError, match="'zoe' has no 01_pytorch_basics there"):
+        regrade(*arguments, datetime.now(UTC), Console(quiet=True), 1)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["last_run.json"]

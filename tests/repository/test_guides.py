@@ -1,0 +1,34 @@
+"""The guides name only options that exist, and the worked example is what is written."""
+
+import re
+
+import pytest
+
+from autograder.commands.cli import main
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize("name", ["grading", "instructors", "tas"])
+def test_an_option_in_a_sentence_exists(name):
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    options = {
+        o for command in main.commands.values() for each in command.params for o in each.opts
+    }
+    named = set(re.findall(r"`(--[a-z-]+)", text))
+    assert named and named <= options
+
+
+def test_the_example_of_the_authors_guide_is_what_course_new_writes():
+    text = (ROOT / "docs" / "authors.md").read_text(encoding="utf-8")
+    templates = ROOT / "autograder" / "commands" / "templates"
+    written = "".join(path.read_text(encoding="utf-8") for path in templates.glob("*.j2"))
+    written = written.replace("{{ number }}", "10")
+    for line in (
+        "return values.unfold(0, width, 1).mean(dim=1)",
+        "values = numbers(12, seed=1001)",
+        "By what is the sum of a window divided?",
+        "sums = torch.cat([values.new_zeros(1), values.cumsum(dim=0)])",
+        "return values.unfold(0, width, 1).sum(dim=1) / 2",
+        "average_divides_by_two",
+    ):
+        assert line in text and line in written
