@@ -1,26 +1,20 @@
-"""What the graders' own tools need and say."""
+"""What concerns this process: where it finds programs, and how long it may compute."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from autograder.inside.student.course_helper import TimeLimit
-
 REPEATED_SECONDS = 0.5
 
 
-def telling_line(output: str) -> str:
-    """Return the last line of an output that names an exception, else its last line."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    named = [line for line in lines if re.match(r"\w*(Error|Exception|Refused)\b", line)]
-    return (named or lines or ["it said nothing"])[-1][:300]
+class CpuLimit(BaseException):
+    """A block has computed for too long. Code that catches every Exception does not catch it."""
 
 
 def find_own_tools() -> None:
@@ -35,7 +29,7 @@ def find_own_tools() -> None:
 
 @contextlib.contextmanager
 def cpu_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeLimit in the block once this process has computed for so long in it.
+    """Raise CpuLimit in the block once this process has computed for so long in it.
 
     Unlike course_helper.time_limit it does not count the time of other processes, so that a
     loaded machine refuses nothing. Only a main thread on Unix can be limited; elsewhere there
@@ -48,7 +42,7 @@ def cpu_limit(seconds: float) -> Iterator[None]:
         return
 
     def stop(number, frame):
-        raise TimeLimit
+        raise CpuLimit
 
     before = signal.signal(signal.SIGPROF, stop)
     # Again and again, because some code cannot let an exception through.

@@ -44,8 +44,8 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from autograder.building.build import Built, compose
 from autograder.building.otter_zip import write as write_otter
+from autograder.course.compose import Built, compose
 from autograder.course.config import Course, load_course
 from autograder.errors import CourseError
 from autograder.processes import find_own_tools

@@ -49,14 +49,13 @@ from traitlets.config import Config
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from autograder.building.build import Built, compose
 from autograder.building.otter_zip import write as write_otter
 from autograder.checks import checks_by_id
-from autograder.course.compose import dumps
+from autograder.course.cells import grade_id, is_run
+from autograder.course.compose import Built, compose, dumps
 from autograder.course.config import Course, find_root, load_course
 from autograder.course.corpus import load_answers
 from autograder.inside.student.course_helper import CheckFailed
-from autograder.intake.release import grade_id, is_run
 from autograder.judging.stock import judge_here
 from autograder.processes import find_own_tools
 from autograder.results.gradebook.book import Book

@@ -28,14 +28,14 @@ from nbformat.v4 import new_code_cell
 from rich.console import Console
 from rich.table import Table
 
-from autograder.building.build import compose, execute_solution
+from autograder.building.build import execute_solution
 from autograder.checks import checks_by_id
 from autograder.commands.prove import solutions
+from autograder.course.cells import grade_id, is_run, with_answers
+from autograder.course.compose import compose
 from autograder.course.config import Course, find_root, load_course
 from autograder.inside.agent import Agent
-from autograder.intake.release import grade_id, is_run
 from autograder.judging.stock import judge_here
-from autograder.judging.submission import with_answers
 
 CORES = 2
 # The kernel's own count; what getrusage gives includes the process that started the kernel.

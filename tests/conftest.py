@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autograder import checks
-from autograder.building.build import Built, compose
+from autograder.course.compose import Built, compose
 from autograder.course.config import Course, load_course
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,7 +14,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -23,9 +22,8 @@ from nbclient.exceptions import CellExecutionError
 
 from autograder.building import otter_zip
 from autograder.course import leaks
-from autograder.course.compose import dumps, solution_notebook, source_notebook, student_notebook
+from autograder.course.compose import Built, compose, dumps
 from autograder.course.config import Course
-from autograder.course.master import Master, load_master
 from autograder.errors import CourseError
 from autograder.files import hash_of, replace_file
 from autograder.judging.sandbox.kernels import warm_kernels
@@ -34,27 +32,6 @@ from autograder.results.gradebook import course_directory
 SOLUTION_CELL_SECONDS = 300
 # The kernel's own log goes to the terminal; its warnings are not about the notebook.
 QUIET_KERNEL = ["--IPKernelApp.log_level=CRITICAL"]
-
-
-@dataclass(frozen=True)
-class Built:
-    """What a master gives before anything is written to the repository."""
-
-    master: Master
-    source: nbformat.NotebookNode
-    student: nbformat.NotebookNode
-    solution: nbformat.NotebookNode
-
-
-def compose(course: Course, name: str) -> Built:
-    """Parse a master and compose its notebooks in memory.
-
-    Raises:
-        CourseError: the master or its checks are wrong.
-    """
-    master = load_master(course, name)
-    source = source_notebook(course, master)
-    return Built(master, source, student_notebook(source), solution_notebook(course, master))
 
 
 def build(course: Course, names: list[str], say: Callable[[str], None]) -> None:

@@ -19,12 +19,14 @@ from pathlib import Path, PurePosixPath
 import jinja2
 import yaml
 
-from autograder.building.build import Built, compose, stale, update_releases
+from autograder.building.build import stale, update_releases
 from autograder.course import leaks
+from autograder.course.compose import Built, compose
 from autograder.course.config import Course
 from autograder.course.master import Master
 from autograder.errors import CourseError
 from autograder.files import replace_file
+from autograder.text import some_of
 
 LISTING = ".course-published"
 LICENCES = ("LICENSE", "LICENSE-TEXT.md")
@@ -219,10 +221,9 @@ class Repository:
                 if there not in (wanted, self.known.get(name)):
                     lost.append(name)
         if lost and not force:
-            more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
-            shown = ", ".join(lost[:SHOWN]) + more
+            names = some_of(lost, SHOWN)
             raise CourseError(
-                f"written or edited by hand, not by `course publish`: {shown}; move it away, or "
+                f"written or edited by hand, not by `course publish`: {names}; move it away, or "
                 "overwrite it with --force",
                 self.folder,
             )

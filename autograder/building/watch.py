@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from autograder import checks
-from autograder.building.build import compose
 from autograder.checks import topic_of
 from autograder.course import leaks
-from autograder.course.compose import dumps
+from autograder.course.compose import compose, dumps
 from autograder.course.config import Course, load_course
 from autograder.course.master import load_master
 from autograder.errors import CourseError

@@ -15,15 +15,16 @@ import click
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.building.build import compose
 from autograder.checks import Check
+from autograder.course.compose import compose
 from autograder.course.config import Course
 from autograder.errors import CourseError
 from autograder.intake.catalogue import Catalogue
-from autograder.intake.listing import File, printable
+from autograder.intake.listing import File
 from autograder.intake.matching import match
 from autograder.judging.judge import Verdict
 from autograder.judging.submission import Run, run_submission
+from autograder.text import in_points, printable
 
 UNSOLVED = ("stub", "missing")
 
@@ -101,7 +102,7 @@ def lines(checked: Checked) -> Iterator[str]:
     for number, text in checked.run.raised.items():
         first = next((x for x in checked.cells[number - 1].source.splitlines() if x.strip()), "")
         yield f"{click.style('!', fg='yellow', bold=True)} The cell that begins {printable(first)}"
-        yield from _shown(text)
+        yield from _indented(text)
     verdicts = checked.run.verdicts
     for key, check in checked.checks.items():
         yield from _check(check, verdicts[key], bool(checked.run.raised))
@@ -116,22 +117,22 @@ def lines(checked: Checked) -> Iterator[str]:
 
 def _check(check: Check, verdict: Verdict, something_raised: bool) -> Iterator[str]:
     title = f"{check.exercise}: {check.name.replace('_', ' ')}"
-    unit = "point" if check.points == 1 else "points"
+    worth = in_points(check.points)
     earned = check.points if verdict.passed else 0
     mark, colour = ("✓", "green") if verdict.passed else ("✗", "red")
     if verdict.kind in UNSOLVED:
         mark, colour = "–", "yellow"
     mark = click.style(mark, fg=colour, bold=True)
-    yield f"{mark} {title} ({earned:g} of {check.points:g} {unit})"
+    yield f"{mark} {title} ({earned:g} of {worth})"
     if verdict.kind == "stub":
         yield f"  {check.exercise} is not written yet."
     elif verdict.kind == "missing":
         yield f"  {check.exercise} is not defined." + " See above what raised." * something_raised
     elif not verdict.passed:
-        yield from _shown(verdict.message)
+        yield from _indented(verdict.message)
 
 
-def _shown(text: str) -> Iterator[str]:
+def _indented(text: str) -> Iterator[str]:
     """Yield a text from a student's process, indented, without what would steer a terminal."""
     for line in text.splitlines():
         yield f"  {printable(line)}"

@@ -78,6 +78,7 @@ def build(notebooks: tuple[str, ...], check: bool, watch: bool) -> None:
     saved. Run `course build` afterwards for the rest.
     """
     from autograder.building import build
+    from autograder.course.compose import compose
 
     course = open_course()
     if watch:
@@ -88,7 +89,7 @@ def build(notebooks: tuple[str, ...], check: bool, watch: bool) -> None:
     if check:
         if notebooks:
             raise CourseError("--check looks at the whole of notebooks/; give no NOTEBOOK")
-        lines = build.stale(course, [build.compose(course, name) for name in course.names])
+        lines = build.stale(course, [compose(course, name) for name in course.names])
         for line in lines:
             click.echo(line)
         if lines:

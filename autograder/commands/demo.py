@@ -11,11 +11,11 @@ from rich.console import Console
 from autograder.building import build
 from autograder.commands.grade import grade
 from autograder.commands.prove import solutions
-from autograder.course.compose import dumps
+from autograder.course.cells import with_answers
+from autograder.course.compose import compose, dumps
 from autograder.course.config import Course
 from autograder.course.corpus import Answer, load_answers
 from autograder.course.master import Master
-from autograder.judging.submission import with_answers
 from autograder.results.result import Row
 
 NOTEBOOK = "01_pytorch_basics"
@@ -91,7 +91,7 @@ def run(course: Course, console: Console) -> None:
     """
     console.print("[bold]Building the course[/bold]")
     build.build(course, course.names, lambda line: console.print(f"  {line}"))
-    built = build.compose(course, NOTEBOOK)
+    built = compose(course, NOTEBOOK)
     students = sample_class(built.master, load_answers(NOTEBOOK))
     place = course.build / "demo"
     submissions = place / "submissions"

@@ -25,7 +25,8 @@ from rich.table import Table
 
 from autograder.course.config import Course, load_course
 from autograder.errors import CourseError
-from autograder.processes import find_own_tools, telling_line
+from autograder.processes import find_own_tools
+from autograder.text import some_of, telling_line
 
 OK, NOTE, WARNING, MISSING = "ok", "note", "warning", "missing"
 COLOURS = {OK: "green", NOTE: "cyan", WARNING: "yellow", MISSING: "red"}
@@ -393,12 +394,12 @@ def look_at_memory() -> list[Finding]:
 def look_at_notebooks(course: Course) -> list[Finding]:
     """See whether notebooks/ is what the masters give."""
     from autograder.building import build
+    from autograder.course.compose import compose
 
     try:
-        lines = build.stale(course, [build.compose(course, name) for name in course.names])
+        lines = build.stale(course, [compose(course, name) for name in course.names])
     except CourseError as error:
         return [Finding("notebooks/", MISSING, str(error), "mend the source, then: course build")]
     if not lines:
         return [Finding("notebooks/", OK, "up to date; no solution and no hidden check in it")]
-    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    return [Finding("notebooks/", WARNING, lines[0] + more, "course build")]
+    return [Finding("notebooks/", WARNING, some_of(lines, 1), "course build")]

@@ -38,7 +38,6 @@ from autograder.course.master import Master, load_master
 from autograder.errors import CourseError
 from autograder.files import hash_of, replace_file
 from autograder.intake.find import Submission, find_submissions
-from autograder.intake.listing import printable
 from autograder.intake.matching import match
 from autograder.judging import pool
 from autograder.judging.sandbox import fork_client
@@ -49,6 +48,7 @@ from autograder.results.mistakes import find_mistakes, write_page
 from autograder.results.regrade_notes import RegradeNotes
 from autograder.results.report import write_report
 from autograder.results.result import Result, Row
+from autograder.text import printable
 
 LONG_TABLE = 60  # students; the table of more is not printed
 
@@ -433,10 +433,10 @@ def _tell(
         ("for Canvas", out / "canvas.csv"),
         ("class report", out / "report.html"),
     ):
-        console.print(f"{title + ':':14}{shown(path)}")
+        console.print(f"{title + ':':14}{as_typed(path)}")
 
 
-def shown(path: Path) -> str:
+def as_typed(path: Path) -> str:
     """Return a path as one would type it in the working folder."""
     return os.path.relpath(path)
 

@@ -16,6 +16,7 @@ from autograder.results.gradebook.book import Book
 from autograder.results.ledger import Ledger
 from autograder.results.regrade_notes import Regrade, RegradeNotes
 from autograder.results.result import Result
+from autograder.text import some_of
 
 MOST_NAMES = 8
 
@@ -74,7 +75,7 @@ def regrade(
 def _refuse_unknown(found: list[Submission], place: Path, student: str, name: str) -> None:
     students = sorted({each.student for each in found if each.file and each.notebook == name})
     if student not in students:
-        names = ", ".join(students[:MOST_NAMES]) + (", ..." if len(students) > MOST_NAMES else "")
+        names = some_of(students, MOST_NAMES)
         raise CourseError(f"{student!r} has no {name} there; who has: {names}", place)
 
 

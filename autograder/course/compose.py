@@ -10,6 +10,7 @@ import copy
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import nbformat
 from nbformat import NotebookNode
@@ -30,9 +31,11 @@ from autograder.course.master import (
     END_RUBRIC,
     Cell,
     Master,
+    load_master,
     without_markers,
     without_regions,
 )
+from autograder.text import in_points
 
 ANSWER_HERE = "*Write your answer here.*"
 COLAB_BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
@@ -119,6 +122,27 @@ def solution_notebook(course: Course, master: Master) -> NotebookNode:
     return _notebook(cells)
 
 
+@dataclass(frozen=True)
+class Built:
+    """What a master gives before anything is written to the repository."""
+
+    master: Master
+    source: NotebookNode
+    student: NotebookNode
+    solution: NotebookNode
+
+
+def compose(course: Course, name: str) -> Built:
+    """Parse a master and compose its notebooks in memory.
+
+    Raises:
+        CourseError: the master or its checks are wrong.
+    """
+    master = load_master(course, name)
+    source = source_notebook(course, master)
+    return Built(master, source, student_notebook(source), solution_notebook(course, master))
+
+
 def dumps(notebook: NotebookNode) -> str:
     """Return the text of a notebook file as nbgrader writes it."""
     return nbformat.writes(notebook, version=4) + "\n"
@@ -172,7 +196,7 @@ def public_cell_text(check: Check) -> str:
     """Return the cell that shows and runs a public check."""
     names = sorted(set(HELPER_NAMES.findall(check.source)))
     note = '# inside("a.b") is the library\'s a.b, wherever your code runs.\n'
-    points = _points(check.points)
+    points = in_points(check.points)
     return (
         f"# Public check of {check.exercise} ({points}). Run it; it cannot be edited.\n"
         f"{note if 'inside' in names else ''}"
@@ -187,17 +211,13 @@ def hidden_cell_text(notebook: str, key: str, check: Check, number: str) -> str:
     shows the region.
     """
     return (
-        f"# Hidden check {number} of {check.exercise} ({_points(check.points)}). "
+        f"# Hidden check {number} of {check.exercise} ({in_points(check.points)}). "
         "It runs when your notebook is graded.\n"
         "### BEGIN HIDDEN TESTS\n"
         "from autograder.judging.stock import judge_here\n\n"
         f'judge_here("{notebook}", "{key}", globals())\n'
         "### END HIDDEN TESTS"
     )
-
-
-def _points(number: float) -> str:
-    return f"{number:g} point{'' if number == 1 else 's'}"
 
 
 def _nbgrader(key: str, *, solution: bool = False, points: float | None = None) -> dict:
@@ -221,7 +241,7 @@ def _due_cell(course: Course, assignment: Assignment, master: Master) -> Noteboo
     parts = f"{master.points:g} by checks" + (f", {written:g} for written answers" * bool(written))
     total = f"{master.points + written:g}"
     if assignment.points:
-        lines.append(f"Worth {_points(assignment.points)}. It is graded out of {total}: {parts}.")
+        lines.append(f"Worth {in_points(assignment.points)}. It is graded out of {total}: {parts}.")
     else:
         lines.append(f"{total} points: {parts}.")
     address = course.colab(assignment.name)

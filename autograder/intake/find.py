@@ -44,7 +44,9 @@ from autograder.errors import CourseError
 from autograder.intake.catalogue import Catalogue, Named
 from autograder.intake.listing import File, list_files
 from autograder.intake.sources import Handed, Owner, Sources, give_ids, without_wrapper
+from autograder.text import some_of
 
+MOST_NAMES = 3
 ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz")
 
 
@@ -229,22 +231,17 @@ def _submission(
     )
 
 
-def _names(files: Sequence[str]) -> str:
-    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-    return ", ".join(files[:3]) + more
-
-
 def _aside(untold: Sequence[_Version]) -> tuple[str, ...]:
     if not untold:
         return ()
-    names = _names([each.handed.file.name for each in untold])
+    names = some_of([each.handed.file.name for each in untold], MOST_NAMES)
     return (f"Left out, because it is no notebook of the course: {names}.",)
 
 
 def _untold(student: str, only: str | None, untold: Sequence[_Version]) -> Submission:
     """Return the submission that says that nobody can tell what was handed in."""
     last = _last(untold).handed
-    names = _names([each.handed.file.name for each in untold])
+    names = some_of([each.handed.file.name for each in untold], MOST_NAMES)
     problem = last.problem or (
         f"neither name nor content tells which notebook of the course this is: {names}; "
         "rename it like the notebook"
@@ -258,7 +255,7 @@ def _missing(student: str, only: str | None, handed: Sequence[Handed]) -> Submis
     others = [each for each in handed if each.stem is None and not each.name.endswith(".py")]
     problem = f"there is no {only}.ipynb" if only else "there is no notebook"
     if others:
-        problem += f", only {_names([each.name for each in others])}"
+        problem += f", only {some_of([each.name for each in others], MOST_NAMES)}"
     if any(each.name.lower().endswith(ARCHIVES) for each in others):
         problem += "; unpack the archive there"
     reasons = [each.file.problem for each in others if each.file.problem]

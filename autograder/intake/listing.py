@@ -7,7 +7,6 @@ folder, an encrypted member) is listed with the reason.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import os
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.errors import CourseError
+from autograder.text import printable
 
 MAX_FILE = 100_000_000
 MAX_FILES = 100_000
@@ -126,13 +126,6 @@ def list_files(place: Path) -> tuple[list[File], set[tuple[str, ...]]]:
             folder = entry
         folders.update(folder[:depth] for depth in range(1, len(folder) + 1))
     return files, folders
-
-
-def printable(text: str) -> str:
-    """Return a name as it can be printed and compared, whatever bytes it is made of."""
-    with contextlib.suppress(UnicodeEncodeError):  # half characters that no system made
-        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def told_apart(names: Iterable[str]) -> dict[str, str]:

@@ -40,19 +40,19 @@ from dataclasses import dataclass
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.course.cells import nbgrader_settings
 from autograder.errors import CourseError
-from autograder.inside.student.course_helper import TimeLimit
 from autograder.intake.reading import CELL_ID, Given, read_cells
 from autograder.intake.release import (
     MAX_PARSED,
     Release,
     defined_names,
     normal,
-    settings,
     similarity,
     words,
 )
-from autograder.processes import cpu_limit
+from autograder.processes import CpuLimit, cpu_limit
+from autograder.text import quoted, some_of
 
 SIMILAR = 0.5  # share of words in common with a released cell that was edited
 SIMILAR_STUB = 0.3  # with the stub of an exercise that has been solved
@@ -104,7 +104,7 @@ def match(data: bytes, release: NotebookNode) -> Matched:
             given, notes = read_cells(data)
             matcher = _Matcher(given, Release(release))
             cells = matcher.run()
-    except TimeLimit:
+    except CpuLimit:
         raise CourseError(
             f"to read it takes more than {MATCH_SECONDS:g} s; ask for the notebook without outputs"
         ) from None
@@ -130,9 +130,7 @@ class _Notes:
         for kind, sentence in SENTENCES.items():
             names = self.names.get(kind, [])
             if names:
-                more = len(names) - NAMES_IN_NOTE
-                shown = ", ".join(names[:NAMES_IN_NOTE]) + (f" and {more} more" if more > 0 else "")
-                yield sentence.format(shown)
+                yield sentence.format(some_of(names, NAMES_IN_NOTE))
 
 
 class _Matcher:
@@ -189,9 +187,9 @@ class _Matcher:
                 continue
             i = self.keys[j]
             if i is None:
-                self.notes.add("forged", _shown(cell.claim["grade_id"]))
+                self.notes.add("forged", quoted(cell.claim["grade_id"]))
                 continue
-            mine = settings(self.release.cells[i])
+            mine = nbgrader_settings(self.release.cells[i])
             if any(
                 cell.claim.get(key, mine.get(key)) != mine.get(key)
                 for key in ("points", "grade", "solution", "locked", "task")
@@ -210,7 +208,7 @@ class _Matcher:
                 if cell.cell_type == "code" and self._exercises_in(j):
                     self.keys[j], cell.id = None, ""
                     continue
-                self.notes.add("edited", _shown(self._title(i)))
+                self.notes.add("edited", quoted(self._title(i)))
             self.dropped.add(j)
             self.copies[owners[i]].append(j)
 
@@ -243,7 +241,7 @@ class _Matcher:
         return name in self._names[j]
 
     def _title(self, i: int) -> str:
-        return settings(self.release.cells[i]).get("grade_id") or self.release.cells[i].id
+        return nbgrader_settings(self.release.cells[i]).get("grade_id") or self.release.cells[i].id
 
     def _untouched(self, i: int, j: int) -> bool:
         """Tell whether a cell is still the stub of an exercise, or blank."""
@@ -411,7 +409,7 @@ class _Matcher:
         for i in self.release.plain:
             cell = self.release.cells[i]
             if i not in self.home and cell.cell_type == "code" and "tags" not in cell.metadata:
-                self.notes.add("lost", _shown(self.release.texts[i].partition("\n")[0]))
+                self.notes.add("lost", quoted(self.release.texts[i].partition("\n")[0]))
 
     # --- the new notebook
 
@@ -501,8 +499,3 @@ def _fill_in(cell: NotebookNode, given: Given) -> None:
         cell.pop("attachments", None)
         if given.attachments:
             cell.attachments = nbformat.from_dict(given.attachments)
-
-
-def _shown(text: str) -> str:
-    """Return a text of the submission as it may stand in a message."""
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")

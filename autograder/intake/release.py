@@ -10,23 +10,10 @@ from functools import cached_property
 
 from nbformat import NotebookNode
 
+from autograder.course.cells import nbgrader_settings
+
 MAX_PARSED = 200_000  # characters of a cell that ast may parse; else a regex looks
 DEFINITION = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
-
-
-def settings(cell: NotebookNode) -> dict:
-    """Return nbgrader's metadata of a released cell; {} if it has none."""
-    return cell.metadata.get("nbgrader", {})
-
-
-def grade_id(cell: NotebookNode) -> str | None:
-    """Return the id by which nbgrader knows a cell."""
-    return settings(cell).get("grade_id")
-
-
-def is_run(cell: NotebookNode) -> bool:
-    """Tell whether graders run a cell."""
-    return cell.cell_type == "code" and "skip-execution" not in cell.metadata.get("tags", ())
 
 
 def normal(text: str) -> str:
@@ -93,7 +80,7 @@ class Release:
         self.blocks: dict[int, list[int]] = defaultdict(list)
         owner = -1
         for i, cell in enumerate(self.cells):
-            mine = settings(cell)
+            mine = nbgrader_settings(cell)
             if mine:
                 self.keys[mine["grade_id"]] = i
             if mine.get("solution"):
@@ -120,7 +107,7 @@ class Release:
 
     def name(self, i: int) -> str:
         """Return the grade id of a cell."""
-        return settings(self.cells[i])["grade_id"]
+        return nbgrader_settings(self.cells[i])["grade_id"]
 
     def is_code(self, i: int) -> bool:
         return self.cells[i].cell_type == "code"

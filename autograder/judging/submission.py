@@ -6,36 +6,20 @@ This is the trusted way to grade: no expected value reaches the student's proces
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
 
 from autograder.checks import Check
+from autograder.course.cells import grade_id, is_run
 from autograder.inside.student.course_helper import Failure, StudentRaised, TimeLimit, student_side
-from autograder.intake.release import grade_id, is_run
 from autograder.judging.judge import Verdict, failed, judge
 from autograder.judging.sandbox.fork_client import Used
 from autograder.judging.session import GONE, Session, StudentGone
 
 CELL_SECONDS = 30.0
 CHECK_SECONDS = 60.0  # of all calls of a check; one call has Session's limit
-
-
-def with_answers(student: NotebookNode, answers: Mapping[str, str]) -> NotebookNode:
-    """Return a copy of a student notebook with answers typed into it.
-
-    Args:
-        student: the student copy.
-        answers: from the id of an exercise or written question to the text of its cell.
-    """
-    notebook = copy.deepcopy(student)
-    for cell in notebook.cells:
-        key = grade_id(cell)
-        if key in answers:
-            cell.source = answers[key]
-    return notebook
 
 
 @dataclass(frozen=True)

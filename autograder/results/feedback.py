@@ -36,11 +36,10 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
+from autograder.course.cells import grade_id
 from autograder.course.compose import COLAB_BADGE
 from autograder.files import copy_marks, replace_file
-from autograder.inside.student.course_helper import TimeLimit
-from autograder.intake.release import grade_id
-from autograder.processes import cpu_limit
+from autograder.processes import CpuLimit, cpu_limit
 from autograder.results.regrade_notes import Regrade
 
 TABLE_OF_CONTENTS = '<div id="toc">'  # in nbgrader's template, before what a student wrote
@@ -131,7 +130,7 @@ def write_feedback(config: Config, name: str, graded: Mapping[str, Graded]) -> d
             text = with_regrades(with_names(text), found.regrades)
             replace_file(page / f"{name}.html", text)
             copy_marks(source, page)
-        except TimeLimit:
+        except CpuLimit:
             failed[student] = "its texts take too long to turn into a page; look at it by hand"
         except Exception as error:  # one student's notebook must not cost the others theirs
             failed[student] = f"{type(error).__name__}: {error}".partition("\n")[0][:300]

@@ -24,9 +24,10 @@ from autograder.course.master import Master, load_master
 from autograder.errors import CourseError
 from autograder.files import replace_file
 from autograder.results.ledger import Ledger
-from autograder.results.report import environment, policy, shown, style
+from autograder.results.report import environment, policy, safe_text, style
 from autograder.results.report_numbers import NOT_WRITTEN, WORDS
 from autograder.results.result import Outcome, Result
+from autograder.text import some_of
 
 PAGE = "mistakes.html"
 # What the students' code may take together on the page, and in one place, in characters.
@@ -250,7 +251,7 @@ def mistakes(
     if not students:
         raise CourseError(f"no submission of {notebook} was graded there", out)
     if student is not None and student not in students:
-        names = ", ".join(students[:MOST_NAMES]) + (", ..." if len(students) > MOST_NAMES else "")
+        names = some_of(students, MOST_NAMES)
         raise CourseError(f"no graded submission of {student!r}; there are: {names}", out)
     found = find_mistakes(masters, results, out)
     path = write_page(course, found, out)
@@ -294,5 +295,5 @@ def table_of(found: list[Finding]) -> Table:
         text.append(each.advice, "bold")
         text.append("".join(f"\nfails {line}" for line in each.happened), "dim")
         exercise = Text(f"{each.notebook.partition('_')[0]}\n{each.exercise}")
-        table.add_row(Text(shown(each.student)), exercise, text)
+        table.add_row(Text(safe_text(each.student)), exercise, text)
     return table

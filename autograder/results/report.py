@@ -80,7 +80,7 @@ def write_report(
     new.replace(path)
 
 
-def shown(text: str, limit: int = TEXT_LIMIT) -> str:
+def safe_text(text: str, limit: int = TEXT_LIMIT) -> str:
     """Return a text that cannot mislead: at most ``limit`` long, odd characters as codes."""
     head = str(text)[:limit].replace("\r\n", "\n")
     head = ODD.sub(lambda match: f"[U+{ord(match[0]):04X}]", head)
@@ -91,7 +91,7 @@ def shown(text: str, limit: int = TEXT_LIMIT) -> str:
 
 def cut(text: str, limit: int) -> str:
     """Return the shown text where the page says already that it is cut after ``limit``."""
-    head = shown(text[:limit], limit).partition(" … (cut;")[0]
+    head = safe_text(text[:limit], limit).partition(" … (cut;")[0]
     return head if len(text) <= limit else f"{head} …"
 
 
@@ -173,6 +173,6 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(cut=cut, id=id, number=number, percent=percent, shown=shown)
+    made.filters.update(cut=cut, id=id, number=number, percent=percent, safe_text=safe_text)
     made.globals.update(count=count, tick_step=tick_step, name_limit=NAME_LIMIT)
     return made

@@ -25,10 +25,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from autograder.course.cells import grade_id, with_answers
 from autograder.course.config import load_course
 from autograder.course.master import load_master, without_markers
-from autograder.intake.release import grade_id
-from autograder.judging.submission import with_answers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FAMILIES = ("forging", "stealing", "hard_coding", "breaking")

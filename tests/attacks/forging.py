@@ -6,7 +6,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from autograder.intake.release import grade_id
+from autograder.course.cells import grade_id
 from tests.attacks import answer, at_end, at_top, attack, master_answers, solved
 
 NOTEBOOK = "01_pytorch_basics"

@@ -14,9 +14,8 @@ import yaml
 from click.testing import CliRunner
 
 from autograder.building import publish
-from autograder.building.build import compose
 from autograder.commands.cli import main
-from autograder.course.compose import dumps
+from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
 from tests.conftest import MINI_MASTER
 

@@ -8,10 +8,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from autograder.building.build import compose
 from autograder.building.watch import QuickBuild, saved_files, watch
 from autograder.commands.cli import main
-from autograder.course.compose import dumps
+from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
 from autograder.errors import CourseError
 from tests.conftest import MINI_CHECKS, MINI_MASTER

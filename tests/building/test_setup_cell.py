@@ -10,11 +10,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from autograder.building.build import compose
 from autograder.building.publish import Repository, student_files
-from autograder.course.compose import dumps
+from autograder.course.cells import with_answers
+from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
-from autograder.judging.submission import with_answers
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 from nbformat.v4 import new_output
 
-from autograder.building.build import compose
 from autograder.building.site import executed, links, pages
 from autograder.building.site.build import MARK, build_site
 from autograder.commands.cli import main
 from autograder.course import leaks
+from autograder.course.compose import compose
 from autograder.course.config import load_course
 from autograder.errors import CourseError
 from tests.support.small_site import make_small_course, small_site  # noqa: F401

@@ -12,8 +12,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from autograder.building.build import compose
-from autograder.course.compose import dumps, stub, student_notebook
+from autograder.course.compose import compose, dumps, stub, student_notebook
 from autograder.course.config import load_course
 from autograder.course.master import BEGIN, END, without_regions
 from autograder.judging.sandbox.kernels import warm_kernels

@@ -6,14 +6,13 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from autograder.building.build import compose
 from autograder.commands import check
 from autograder.commands.cli import main
-from autograder.course.compose import dumps
+from autograder.course.cells import with_answers
+from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
 from autograder.errors import CourseError
 from autograder.judging.sandbox.fork_client import warm_agents
-from autograder.judging.submission import with_answers
 from tests.conftest import small_course
 
 pytestmark = pytest.mark.slow

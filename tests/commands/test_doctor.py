@@ -223,7 +223,7 @@ def test_notebooks_that_are_stale(mini):
 
     (finding,) = doctor.look_at_notebooks(load_course(mini))
     assert (finding.state, finding.mend) == (WARNING, "course build")
-    assert "course_helper.py is missing (and 1 more)" in finding.told
+    assert "course_helper.py is missing and 1 more" in finding.told
     (mini / "solutions" / "01_mini.py").write_text("# %%\nx = (\n")
     (finding,) = doctor.look_at_notebooks(load_course(mini))
     assert finding.state == MISSING and "not valid Python" in finding.told

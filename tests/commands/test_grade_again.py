@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from autograder.building.build import compose
 from autograder.commands.grade import Settings, feedback_page, find_handed_in, grade
 from autograder.commands.regrade import regrade
-from autograder.course.compose import dumps
+from autograder.course.cells import with_answers
+from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
 from autograder.errors import CourseError
-from autograder.judging.submission import with_answers
 from autograder.processes import find_own_tools
 
 NAME = "01_mini"

@@ -2,7 +2,6 @@
 
 import pytest
 
-from autograder.building.build import compose
 from autograder.checks import Check
 from autograder.commands.prove import (
     Case,
@@ -12,6 +11,7 @@ from autograder.commands.prove import (
     problems,
     thin_exercises,
 )
+from autograder.course.compose import compose
 from autograder.course.corpus import changed, load_answers, right
 from autograder.course.master import Cell, Master
 from autograder.errors import CourseError

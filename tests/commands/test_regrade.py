@@ -9,14 +9,13 @@ from click.testing import CliRunner
 from nbgrader.api import Gradebook
 from rich.console import Console
 
-from autograder.building.build import compose
 from autograder.commands.cli import main
 from autograder.commands.grade import Settings, feedback_page, grade
 from autograder.commands.regrade import regrade
-from autograder.course.compose import dumps
+from autograder.course.cells import with_answers
+from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
 from autograder.errors import CourseError
-from autograder.judging.submission import with_answers
 from autograder.processes import find_own_tools
 from autograder.results.feedback import with_regrades
 from autograder.results.regrade_notes import Regrade, RegradeNotes

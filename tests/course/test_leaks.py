@@ -6,9 +6,8 @@ import shutil
 
 import pytest
 
-from autograder.building.build import compose
 from autograder.course import leaks
-from autograder.course.compose import dumps
+from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
 from autograder.errors import CourseError
 from tests.conftest import ROOT

@@ -7,10 +7,10 @@ import pytest
 
 from autograder.building.publish import Repository, student_files
 from autograder.commands.prove import solutions
+from autograder.course.cells import with_answers
 from autograder.course.compose import dumps
 from autograder.course.config import load_course
 from autograder.course.corpus import load_answers
-from autograder.judging.submission import with_answers
 from tests.conftest import ROOT
 from tests.support.browser import (
     browser_page,

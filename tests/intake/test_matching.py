@@ -8,6 +8,7 @@ import time
 import nbformat
 import pytest
 
+from autograder.course.cells import with_answers
 from autograder.course.compose import dumps
 from autograder.course.config import load_course
 from autograder.course.corpus import load_answers
@@ -15,7 +16,6 @@ from autograder.errors import CourseError
 from autograder.intake import matching
 from autograder.intake.matching import match
 from autograder.intake.reading import MAX_CELL, MAX_PICTURES, TOO_LARGE
-from autograder.judging.submission import with_answers
 from tests.conftest import ROOT
 
 NAMES = load_course(ROOT).names

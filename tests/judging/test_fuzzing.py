@@ -27,15 +27,14 @@ from rich.console import Console
 
 from autograder.commands.grade import Class, Settings, feedback_page, grade
 from autograder.commands.prove import solutions
+from autograder.course.cells import grade_id, nbgrader_settings, with_answers
 from autograder.course.compose import dumps, source_notebook, student_notebook
 from autograder.course.config import load_course
 from autograder.course.master import load_master
 from autograder.errors import CourseError
 from autograder.intake.find import Submission, find_submissions
 from autograder.intake.matching import match
-from autograder.intake.release import grade_id, settings
 from autograder.intake.sources import RESERVED
-from autograder.judging.submission import with_answers
 from autograder.processes import find_own_tools
 from tests.conftest import ROOT, small_course
 from tests.intake.test_matching import NAMES, check_promises, released
@@ -268,7 +267,7 @@ class Graded:
 
 def stubs_of(release: NotebookNode) -> dict[str, str]:
     """Return the texts of the cells that students fill in, by grade id."""
-    return {grade_id(c): c.source for c in release.cells if settings(c).get("solution")}
+    return {grade_id(c): c.source for c in release.cells if nbgrader_settings(c).get("solution")}
 
 
 def mutant_of(number: int, bases: dict[str, dict], release: NotebookNode) -> tuple[str, Mutant]:

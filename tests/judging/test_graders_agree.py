@@ -22,14 +22,13 @@ import pytest
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 
-from autograder.building.build import Built
 from autograder.building.otter_zip import write as write_otter
-from autograder.course.compose import dumps, source_notebook
+from autograder.course.cells import with_answers
+from autograder.course.compose import Built, dumps, source_notebook
 from autograder.course.config import Course, load_course
 from autograder.course.corpus import Answer, load_answers
 from autograder.course.master import Master
 from autograder.judging.sandbox.kernels import warm_kernels
-from autograder.judging.submission import with_answers
 from autograder.processes import find_own_tools
 from autograder.results.gradebook.course_directory import (
     generate_release,

@@ -31,9 +31,9 @@ from autograder.building.otter_zip import write
 from autograder.commands.demo import MISTAKES
 from autograder.commands.grade import Settings, grade
 from autograder.commands.prove import solutions
+from autograder.course.cells import with_answers
 from autograder.course.compose import dumps
 from autograder.course.corpus import load_answers
-from autograder.judging.submission import with_answers
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 NAME = "01_pytorch_basics"

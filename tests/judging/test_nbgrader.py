@@ -10,10 +10,10 @@ from nbgrader.utils import notebook_hash
 from rich.console import Console
 
 from autograder.commands.grade import Settings, grade
+from autograder.course.cells import with_answers
 from autograder.course.compose import dumps, source_notebook, student_notebook
 from autograder.course.config import load_course
 from autograder.course.master import load_master
-from autograder.judging.submission import with_answers
 from autograder.processes import find_own_tools
 from autograder.results.gradebook import course_directory
 from tests.conftest import ROOT, small_course

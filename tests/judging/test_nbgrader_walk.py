@@ -17,11 +17,11 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from autograder.commands.demo import MISTAKES
 from autograder.commands.prove import solutions
+from autograder.course.cells import with_answers
 from autograder.course.compose import dumps
 from autograder.course.config import load_course
 from autograder.course.corpus import load_answers
 from autograder.course.master import Master, load_master
-from autograder.judging.submission import with_answers
 from autograder.processes import find_own_tools
 from tests.conftest import COURSE, ROOT
 from tests.support.browser import browser_page, choose, jupyterlab, keep, needs_chromium

@@ -13,8 +13,8 @@ from otter.test_files import create_test_file
 
 from autograder.building.otter_zip import test_file as otter_test_file
 from autograder.building.otter_zip import write
+from autograder.course.cells import with_answers
 from autograder.course.config import load_course
-from autograder.judging.submission import with_answers
 from tests.conftest import ROOT
 
 NAMES = load_course(ROOT).names

@@ -9,10 +9,10 @@ from rich.console import Console
 from autograder.commands.cli import main
 from autograder.commands.grade import Settings, grade
 from autograder.commands.prove import solutions
+from autograder.course.cells import with_answers
 from autograder.course.compose import dumps
 from autograder.course.corpus import load_answers
 from autograder.errors import CourseError
-from autograder.judging.submission import with_answers
 from autograder.processes import find_own_tools
 from autograder.results import report
 from autograder.results.mistakes import CODE_LIMIT, findings, likeness, mistakes, write_page

@@ -13,7 +13,7 @@ from autograder.checks import Check
 from autograder.course.config import Course
 from autograder.course.master import Cell, Master
 from autograder.results import report
-from autograder.results.report import cut, number, percent, shown, tick_step, write_report
+from autograder.results.report import cut, number, percent, safe_text, tick_step, write_report
 from autograder.results.report_numbers import histogram, summarise
 from autograder.results.result import Outcome, Result, Row
 
@@ -452,12 +452,12 @@ def test_size_of_a_large_class(tmp_path, monkeypatch, share, messages):
 
 
 def test_shown():
-    assert shown("plain") == "plain"
-    assert shown("a\r\nb\tc") == "a\nb\tc"
-    assert shown("\u200c\u200d") == "\u200c\u200d"
-    assert shown("\ufeff\u2066") == "[U+FEFF][U+2066]"
-    assert shown("abcdef", 3) == "abc … (cut; 6 characters)"
-    assert shown("\x00" * 9, 10) == "[U+0000][U … (cut; 9 characters)"
+    assert safe_text("plain") == "plain"
+    assert safe_text("a\r\nb\tc") == "a\nb\tc"
+    assert safe_text("\u200c\u200d") == "\u200c\u200d"
+    assert safe_text("\ufeff\u2066") == "[U+FEFF][U+2066]"
+    assert safe_text("abcdef", 3) == "abc … (cut; 6 characters)"
+    assert safe_text("\x00" * 9, 10) == "[U+0000][U … (cut; 9 characters)"
     assert cut("abcdef", 3) == "abc …"
     assert cut("abc", 3) == "abc"
 

@@ -5,10 +5,10 @@ from nbconvert.exporters import HTMLExporter
 from nbgrader.server_extensions.formgrader import handlers
 from traitlets.config import Config
 
+from autograder.course.cells import with_answers
 from autograder.course.compose import dumps, source_notebook, student_notebook
 from autograder.course.config import load_course
 from autograder.course.master import load_master
-from autograder.judging.submission import with_answers
 from autograder.results.gradebook import course_directory
 from autograder.results.gradebook.rubric_in_view import RubricInView, panel
 

@@ -16,10 +16,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from autograder.building.build import Built, compose
 from autograder.building.site import executed, links, pages
 from autograder.course import leaks
-from autograder.course.compose import dumps
+from autograder.course.compose import Built, compose, dumps
 from autograder.course.config import Course
 from autograder.course.master import load_master
 from autograder.errors import CourseError

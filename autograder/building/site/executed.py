@@ -16,12 +16,13 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from autograder.building.build import Built, run_notebook
-from autograder.course.compose import dumps
+from autograder.building.build import run_notebook
+from autograder.course.compose import Built, dumps
 from autograder.course.config import Course
 from autograder.errors import CourseError
 from autograder.files import hash_of, replace_file
 from autograder.judging.sandbox.kernels import warm_kernels
+from autograder.text import in_points
 
 # Runs first in the kernel: every figure then carries a text of what it shows, for those who
 # do not see it. Jupyter keeps it as the metadata `alt` of the output.
@@ -153,7 +154,7 @@ def page_of(run: NotebookNode, links: str) -> NotebookNode:
 def _hidden_line(hidden: list[NotebookNode]) -> NotebookNode:
     count = "One hidden check runs" if len(hidden) == 1 else f"{len(hidden)} hidden checks run"
     points = sum(cell.metadata.nbgrader.points for cell in hidden)
-    worth = f"{points:g} point{'' if points == 1 else 's'}"
+    worth = in_points(points)
     return new_markdown_cell(f"*{count} when the notebook is graded ({worth}).*")
 
 
@@ -168,7 +169,7 @@ def _code_cell(cell: NotebookNode) -> NotebookNode:
             "mystnb": {"code_prompt_show": title, "code_prompt_hide": title},
         }
         return page
-    page.outputs = [_shown(output) for output in cell.outputs]
+    page.outputs = [_calm(output) for output in cell.outputs]
     texts = [
         output.metadata.get("image/png", {}).get("alt", "")
         for output in cell.outputs
@@ -182,7 +183,7 @@ def _code_cell(cell: NotebookNode) -> NotebookNode:
     return page
 
 
-def _shown(output: NotebookNode) -> NotebookNode:
+def _calm(output: NotebookNode) -> NotebookNode:
     """Return an output for the site: a calm line instead of a traceback."""
     if output.output_type != "error":
         return output

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 from nbgrader import utils
 
+from autograder.course.cells import grade_id, is_run
 from autograder.course.master import Master
 from autograder.errors import CourseError
 from autograder.inside.student.course_helper import CheckFailed
-from autograder.intake.release import grade_id, is_run
 from autograder.results.result import Outcome
 
 NO_RESPONSE = "No response."

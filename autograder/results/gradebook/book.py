@@ -32,7 +32,7 @@ from autograder.files import copy_marks, exclusive, replace_file
 from autograder.results.feedback import write_feedback
 from autograder.results.gradebook import course_directory
 from autograder.results.gradebook.autograded import graded_notebook, marks_of, text_of
-from autograder.results.gradebook.database import Database, absolute_url, shown
+from autograder.results.gradebook.database import Database, absolute_url, without_password
 from autograder.results.gradebook.rows import (
     BROKEN,
     Scores,
@@ -90,7 +90,7 @@ class Book:
         used = absolute_url(self._directory.db_url, self.out)
         if url and make_url(used) != make_url(url):
             raise CourseError(
-                f"nbgrader_config_local.py names the gradebook {shown(used)}; "
+                f"nbgrader_config_local.py names the gradebook {without_password(used)}; "
                 "take that line out, or ask for no other gradebook",
                 self.out,
             )

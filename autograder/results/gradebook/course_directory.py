@@ -15,10 +15,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
-from autograder import processes
 from autograder.course.config import Course
 from autograder.errors import CourseError
 from autograder.files import replace_file
+from autograder.text import telling_line
 
 CELL_SECONDS = 30
 CONFIG = '''\
@@ -126,4 +126,4 @@ def generate_release(course: Course, name: str, place: Path | None = None) -> No
 
 def reason(result: dict) -> str:
     """Return the telling line of what nbgrader's interface gives for a failure."""
-    return processes.telling_line(result.get("error") or result.get("log") or "")
+    return telling_line(result.get("error") or result.get("log") or "")

@@ -35,7 +35,7 @@ class Database:
     """
 
     def __init__(self, url: str, course_id: str) -> None:
-        self.name = shown(url)
+        self.name = without_password(url)
         path = sqlite_path(make_url(url))
         try:
             if path and not path.exists():
@@ -98,7 +98,7 @@ def absolute_url(url: str, folder: Path) -> str:
     return parts.set(database=path).render_as_string(hide_password=False)
 
 
-def shown(url: str) -> str:
+def without_password(url: str) -> str:
     """Return a URL without its password."""
     return make_url(url).render_as_string(hide_password=True)
 

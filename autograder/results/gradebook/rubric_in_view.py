@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from nbgrader.coursedir import CourseDirectory
 
+from autograder.course.cells import grade_id
 from autograder.course.master import (
     BEGIN,
     BEGIN_RUBRIC,
@@ -23,7 +24,6 @@ from autograder.course.master import (
     inside_regions,
     without_regions,
 )
-from autograder.intake.release import grade_id
 
 # Only the handler of formgrader's page gives these to an exporter.
 OF_FORMGRADER = {"submission_id", "assignment_id", "notebook_id"}
