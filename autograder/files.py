@@ -25,6 +25,15 @@ def hash_of(*parts: str | bytes) -> str:
     return digest.hexdigest()
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Return every file of a folder and the folders in it, in order, but what Python compiles."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+
+
 def replace_file(path: Path, data: str | bytes, mode: int = 0o666) -> None:
     """Write a file in one step: whoever reads it sees the old text or the new one.
 

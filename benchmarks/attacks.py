@@ -51,7 +51,7 @@ from autograder.errors import CourseError
 from autograder.processes import find_own_tools
 from benchmarks.grading import prepare_nbgrader, scores_in
 from tests.attacks import FAMILIES, LOOT_MARK, ROOT, Attack, master_answers, solved, student_copy
-from tests.judging.test_attacks import ATTACKS, CLASSMATES, grade_all, leaks_in
+from tests.support.attackers import ATTACKS, CLASSMATES, grade_all, leaks_in
 
 GIVE_UP_SECONDS = 180
 MEMORY_BYTES = 8 << 30

@@ -59,7 +59,7 @@ from autograder.inside.student.course_helper import CheckFailed
 from autograder.judging.stock import judge_here
 from autograder.processes import find_own_tools
 from autograder.results.gradebook.book import Book
-from tests.judging.test_graders_agree import mixed_submissions
+from tests.support.submissions import mixed_submissions
 
 SET_CHILD_SUBREAPER = 36
 SAMPLE_SECONDS = 1.0
@@ -229,7 +229,7 @@ def warm_seconds(course: Course, built: dict[str, Built], folder: Path) -> tuple
     from autograder.inside.agent import InteractiveShell, Shell
 
     sys.path.insert(0, str(course.notebooks))
-    os.environ |= {"COURSE_DATA": str(course.root / "data"), "COURSE_STATIC_FIGURES": "1"}
+    os.environ |= {"COURSE_DATA": str(course.data), "COURSE_STATIC_FIGURES": "1"}
     config = Config({"HistoryManager": {"enabled": False}})
     taken, paths = [], sorted(folder.rglob("*.ipynb"))[:WARM_SUBMISSIONS]
     for name in built:

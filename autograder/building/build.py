@@ -161,8 +161,8 @@ def stale(course: Course, built: list[Built]) -> list[str]:
 
 def otter_stamp(course: Course, built: Built) -> str:
     """Return a hash of all that goes into a notebook's otter zip."""
-    files = [course.root / name for name in otter_zip.carried(built.master)]
-    files += [course.root / "environment.yml", *sorted((course.root / "data").glob("*"))]
+    files = [*otter_zip.carried(course, built.master.name).values()]
+    files += [course.root / "environment.yml", *sorted((course.data).glob("*"))]
     texts = [path.read_bytes() for path in files if path.is_file()]
     tests = [otter_zip.test_file(built.master, e) for e in built.master.exercises]
     return hash_of(*texts, *tests, otter_zip.config_text(built.master))
@@ -257,7 +257,7 @@ def run_notebook(
             **os.environ,
             # Several notebooks run at a time; threads that wait for one another's cores spin.
             "OMP_NUM_THREADS": "1",
-            "COURSE_DATA": str(course.root / "data"),
+            "COURSE_DATA": str(course.data),
             # A page has no kernel to answer sliders. And nbclient 0.11 with ipykernel 7
             # now and then waits for ever for a cell that shows a widget.
             "COURSE_STATIC_FIGURES": "1",

@@ -11,25 +11,16 @@ from pathlib import Path
 
 from otter.generate import main as generate
 
-from autograder.checks import topic_of
-from autograder.course.config import Course
+from autograder.checks import files_of
+from autograder.course.config import PACKAGE, Course
 from autograder.course.master import Master
 from autograder.errors import CourseError
+from autograder.files import files_below
 
 PLUGIN = "autograder.judging.otter_plugin.CourseRules"
-# What a grading image needs of this package: no master, no other notebook's checks.
-CARRIED = (
-    "autograder/__init__.py",
-    "autograder/checks/__init__.py",
-    "autograder/checks/common.py",
-    "autograder/judging/judge.py",
-    "autograder/judging/limits.py",
-    "autograder/judging/otter_plugin.py",
-    "autograder/inside/spies.py",
-    "autograder/judging/stock.py",
-    "autograder/inside/student/__init__.py",
-    "autograder/inside/student/course_helper.py",
-)
+# What a grading image needs of the engine, besides the checks and what they share.
+CARRIED = ("inside", "judging")
+PLAIN = ("__init__.py", "errors.py", "files.py")
 HEADER = '''\
 """Checks of {exercise}, for otter-grader. Built by `course build`; do not edit."""
 
@@ -78,12 +69,18 @@ def config_text(master: Master) -> str:
     return json.dumps(config, indent=1)
 
 
-def carried(master: Master) -> list[str]:
-    """Return the files of this package that the zip carries, by their names in it."""
-    topic = topic_of(master.name)
-    own_spies = Path(__file__).parents[1] / "inside" / f"spies_{topic}.py"
-    spies = [f"autograder/inside/{own_spies.name}"] if own_spies.is_file() else []
-    return [*CARRIED, f"autograder/checks/{topic}.py", *spies]
+def carried(course: Course, name: str) -> dict[str, Path]:
+    """Return the files of the package that a notebook's zip carries, by their names in it.
+
+    That is two rooms as they are, and the checks without those of other notebooks.
+    """
+    paths = [PACKAGE / plain for plain in PLAIN]
+    paths += [path for room in CARRIED for path in files_below(PACKAGE / room)]
+    files = {f"autograder/{path.relative_to(PACKAGE).as_posix()}": path for path in paths}
+    for folder in (PACKAGE / "checks", course.checks):
+        for path in files_of(folder, name):
+            files[f"autograder/checks/{path.relative_to(folder).as_posix()}"] = path
+    return files
 
 
 def write(course: Course, master: Master, folder: Path) -> None:
@@ -101,14 +98,14 @@ def write(course: Course, master: Master, folder: Path) -> None:
         _generate(course, master, tests.resolve(), archive.resolve(), Path(place))
     # Beside run_otter.py, where both otter and the student's kernel import it from.
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as zipped:
-        for name in carried(master):
-            zipped.write(course.root / name, name)
+        for name, path in carried(course, master.name).items():
+            zipped.write(path, name)
 
 
 def _generate(course: Course, master: Master, tests: Path, archive: Path, place: Path) -> None:
     """Run ``otter generate`` in a folder that holds what goes into the zip."""
     shutil.copy(course.helper, place)
-    shutil.copytree(course.root / "data", place / "data", ignore=shutil.ignore_patterns("MNIST"))
+    shutil.copytree(course.data, place / "data", ignore=shutil.ignore_patterns("MNIST"))
     (place / "otter_config.json").write_text(config_text(master))
     try:
         with contextlib.chdir(place):

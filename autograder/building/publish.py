@@ -106,7 +106,7 @@ def data_files(course: Course) -> list[Path]:
 
     Folders in data/ are what the helper has downloaded.
     """
-    found = sorted((course.root / "data").glob("[!.]*"))
+    found = sorted((course.data).glob("[!.]*"))
     return [path for path in found if path.is_file() and path.suffix != ".py"]
 
 

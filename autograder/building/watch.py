@@ -7,15 +7,12 @@ stamps what they lack.
 
 from __future__ import annotations
 
-import importlib
-import linecache
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from autograder import checks
-from autograder.checks import topic_of
+from autograder.checks import files_of, topic_of
 from autograder.course import leaks
 from autograder.course.compose import compose, dumps
 from autograder.course.config import Course, load_course
@@ -38,7 +35,7 @@ class QuickBuild:
     """
 
     def __init__(self, course: Course, names: list[str]) -> None:
-        self.root, self.names = course.root, names
+        self.course, self.root, self.names = course, course.root, names
         self.secrets: dict[str, list[leaks.Secret]] = {}
         for name in course.names:
             try:
@@ -49,16 +46,15 @@ class QuickBuild:
 
     def files(self) -> dict[Path, tuple[str, ...]]:
         """Return what is watched: each file with the names of the notebooks that it is for."""
-        folder = Path(next(iter(checks.__path__)))
         every = tuple(self.names)
         watched = {
             self.root / "course.toml": every,
-            self.root / "autograder" / "inside" / "student" / "course_helper.py": every,
-            folder / "common.py": every,
+            self.course.helper: every,
+            **dict.fromkeys(files_of(self.course.checks, ""), every),
         }
         for name in self.names:
-            watched[self.root / "solutions" / f"{name}.py"] = (name,)
-            watched[folder / f"{topic_of(name)}.py"] = (name,)
+            watched[self.course.solutions / f"{name}.py"] = (name,)
+            watched[self.course.checks / f"{topic_of(name)}.py"] = (name,)
         return watched
 
     def build(self, name: str) -> Path:
@@ -68,7 +64,7 @@ class QuickBuild:
             CourseError: the master or its checks are wrong, or the copy would leak; then
                 notebooks/ is as it was.
         """
-        forget_checks(name)
+        checks.forget()
         course = load_course(self.root)
         built = compose(course, name)
         self.secrets[name] = leaks.secrets_of(built.master)
@@ -77,15 +73,6 @@ class QuickBuild:
         replace_file(course.notebooks / course.helper.name, course.helper.read_bytes())
         replace_file(path, dumps(built.student))
         return path
-
-
-def forget_checks(name: str) -> None:
-    """Let the checks of a notebook be read anew, also by what shows their source."""
-    for module in (topic_of(name), "common"):
-        sys.modules.pop(f"{checks.__name__}.{module}", None)
-    checks.checks_by_id.cache_clear()
-    importlib.invalidate_caches()
-    linecache.checkcache()
 
 
 def watch(quick: QuickBuild, say: Callable[[str], None], changes: Iterable[set[Path]]) -> None:

@@ -1,5 +1,8 @@
 """The checks of the notebooks, one module a notebook, and their registry.
 
+The modules are the course's and are loaded by their path. This registry and the folder shared/
+are the engine's.
+
 A check is a plain function whose parameters are the student's names. It makes its
 inputs from a seed, calls the student's functions, and compares with an independent
 oracle through the ``expect`` functions of course_helper. The same source text
@@ -16,11 +19,20 @@ optimisers, tensors that record gradients); never rely on the identity of object
 from __future__ import annotations
 
 import functools
-import importlib
+import importlib.util
 import inspect
+import linecache
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+
+from autograder.files import files_below
+
+FOLDER = "COURSE_CHECKS"  # the environment variable with the folder of the modules of checks
+_loaded: dict[Path, ModuleType] = {}
 
 
 @dataclass(frozen=True)
@@ -92,21 +104,71 @@ def topic_of(notebook: str) -> str:
     return notebook.partition("_")[2]
 
 
-def load_checks(notebook: str) -> list[Check]:
+def folder_here() -> Path:
+    """Return where a kernel finds the checks: in the course, else, as in otter's zip, beside this.
+
+    The environment variable is set by nbgrader_config.py.
+    """
+    return Path(os.environ.get(FOLDER) or Path(__file__).resolve().parent)
+
+
+def files_of(folder: Path, notebook: str) -> list[Path]:
+    """Return all that a notebook's checks are made of: the folder without other notebooks' modules.
+
+    Args:
+        folder: with the modules of checks of a course; what they share lies in folders there.
+        notebook: such as 01_pytorch_basics.
+    """
+    own = ("__init__", topic_of(notebook))
+    return [
+        path
+        for path in files_below(folder)
+        if path.parent != folder or path.suffix != ".py" or path.stem in own
+    ]
+
+
+def load_checks(notebook: str, folder: Path) -> list[Check]:
     """Return the checks of a notebook in the order of the file.
 
+    The module is read once; ``forget`` lets it be read anew.
+
+    Args:
+        notebook: such as 01_pytorch_basics.
+        folder: with the modules of checks of its course.
+
     Raises:
-        ModuleNotFoundError: the notebook has no module of checks.
+        FileNotFoundError: the notebook has no module of checks.
     """
-    module = importlib.import_module(f"autograder.checks.{topic_of(notebook)}")
-    return list(getattr(module, "CHECKS", []))
+    path = folder.resolve() / f"{topic_of(notebook)}.py"
+    if path not in _loaded:
+        name = f"checks_{len(_loaded)}_{path.stem}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # inspect looks for the source of a class there
+        spec.loader.exec_module(module)
+        _loaded[path] = module
+    return list(getattr(_loaded[path], "CHECKS", []))
+
+
+def forget() -> None:
+    """Let all modules of checks and what they share be read anew, also to show their source."""
+    for name in [name for name in sys.modules if name.startswith(f"{__name__}.")]:
+        del sys.modules[name]
+    _loaded.clear()
+    checks_by_id.cache_clear()
+    importlib.invalidate_caches()
+    linecache.checkcache()
 
 
 @functools.cache
-def checks_by_id(notebook: str) -> dict[str, Check]:
+def checks_by_id(notebook: str, folder: Path | None = None) -> dict[str, Check]:
     """Return the checks of a notebook by id, as they were when it was first asked for.
 
+    Args:
+        notebook: such as 01_pytorch_basics.
+        folder: with the modules of checks of its course; by default where a kernel finds them.
+
     Raises:
-        ModuleNotFoundError: the notebook has no module of checks.
+        FileNotFoundError: the notebook has no module of checks.
     """
-    return number_checks(load_checks(notebook))
+    return number_checks(load_checks(notebook, folder or folder_here()))

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from autograder.checks import check
-from autograder.checks.common import expect_raises, numbers64
+from autograder.checks.shared.common import expect_raises, numbers64
 from autograder.inside.student.course_helper import (
     expect,
     expect_close,

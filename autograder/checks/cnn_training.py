@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from autograder.checks import check
-from autograder.checks.common import expect_device_of_input, seeded, sgd
+from autograder.checks.shared.common import expect_device_of_input, seeded, sgd
 from autograder.inside.student.course_helper import (
     expect,
     expect_close,

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from autograder.checks import check
-from autograder.checks.common import seeded, sgd
+from autograder.checks.shared.common import seeded, sgd
 from autograder.inside.student.course_helper import (
     expect,
     expect_close,

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from autograder.checks import check
-from autograder.checks.common import expect_device_of_input, expect_raises
+from autograder.checks.shared.common import expect_device_of_input, expect_raises
 from autograder.inside.student.course_helper import (
     expect_close,
     expect_equal,

@@ -3,7 +3,7 @@
 import torch
 
 from autograder.checks import check
-from autograder.checks.common import expect_device_of_input
+from autograder.checks.shared.common import expect_device_of_input
 from autograder.inside.student.course_helper import (
     expect,
     expect_close,

@@ -165,7 +165,7 @@ def check(file: Path, notebook: str | None) -> None:
 
     course = open_course()
     name = course.assignment(notebook).name if notebook else None
-    with warm_agents(course.root / "data"):
+    with warm_agents(course.data):
         from autograder.commands import check
 
         checked = check.check_file(course, file, name)
@@ -192,7 +192,7 @@ def prove(notebooks: tuple[str, ...], workers: int) -> None:
     from autograder.judging.sandbox.fork_client import warm_agents
 
     course = open_course()
-    with warm_agents(course.root / "data"):  # it imports the slow libraries while this process does
+    with warm_agents(course.data):  # it imports the slow libraries while this process does
         from autograder.commands import prove
 
         good = [prove.prove(course, name, workers, console) for name in chosen(course, notebooks)]
@@ -267,7 +267,7 @@ def grade(
         raise CourseError("--workers is about this machine; with --scheduler leave it out")
     course = open_course()
     names = chosen(course, notebooks)
-    here = contextlib.nullcontext() if others["scheduler"] else warm_graders(course.root / "data")
+    here = contextlib.nullcontext() if others["scheduler"] else warm_graders(course.data)
     try:
         with here:  # it imports the slow libraries while this process does
             from autograder.commands import grade

@@ -92,7 +92,7 @@ def run(course: Course, console: Console) -> None:
     console.print("[bold]Building the course[/bold]")
     build.build(course, course.names, lambda line: console.print(f"  {line}"))
     built = compose(course, NOTEBOOK)
-    students = sample_class(built.master, load_answers(NOTEBOOK))
+    students = sample_class(built.master, load_answers(course, NOTEBOOK))
     place = course.build / "demo"
     submissions = place / "submissions"
     shutil.rmtree(submissions, ignore_errors=True)

@@ -40,6 +40,7 @@ from autograder.files import hash_of, replace_file
 from autograder.intake.find import Submission, find_submissions
 from autograder.intake.matching import match
 from autograder.judging import pool
+from autograder.judging.digest import data_digest, rules_digest
 from autograder.judging.sandbox import fork_client
 from autograder.results.exports import write_canvas, write_csv, write_gradescope
 from autograder.results.gradebook.book import Book
@@ -112,9 +113,9 @@ class Class:
         self.course, self.book, self.ledger, self.masters = course, book, ledger, masters
         self.texts: dict[str, str] = {}  # of the releases
         self.prepared: set[str] = set()
-        self.checks = {name: pool.checks_digest(name) for name in masters}
-        self.data = pool.data_digest(course.root / "data")
-        self.rules = book.own_settings()
+        self.rules = {name: rules_digest(course.checks, name) for name in masters}
+        self.data = data_digest(course.data)
+        self.own_settings = book.own_settings()
         self.entered = {name: book.students(name) for name in masters}
 
     def prepare(self, name: str) -> None:
@@ -129,8 +130,8 @@ class Class:
         if name not in self.texts:
             self.texts[name] = dumps(self.book.release(self.masters[name]))
         due = self.course.assignment(name).due
-        rest = f"{self.texts[name]}{due}{submission.submitted}{self.checks[name]}"
-        return hash_of(original, rest, self.data, self.rules)
+        rest = f"{self.texts[name]}{due}{submission.submitted}{self.rules[name]}"
+        return hash_of(original, rest, self.data, self.own_settings)
 
     def jobs(self, submissions: list[Submission]) -> Iterator[Job | Result]:
         """Yield what is to be judged, and a result for what cannot be, or is known."""
@@ -150,7 +151,9 @@ class Class:
                 continue
             notes = submission.notes + matched.notes
             text = json.dumps(code_of(matched.notebook))
-            task = pool.Task(student, name, digest, self.checks[name], text, notes)
+            task = pool.Task(
+                student, name, digest, self.rules[name], self.course.checks.resolve(), text, notes
+            )
             yield Job(submission, original, matched.notebook, task)
 
     def refuse(self, submission: Submission, problem: str, original: bytes | None) -> Result:
@@ -252,7 +255,7 @@ def grade(
     settings = settings or Settings()
     with contextlib.ExitStack() as running:
         if not settings.scheduler:
-            running.enter_context(fork_client.warm_graders(course.root / "data"))
+            running.enter_context(fork_client.warm_graders(course.data))
         found = find_handed_in(course, names, submissions)
         handed_in = {submission.notebook for submission in found}
         masters = {name: load_master(course, name) for name in names if name in handed_in}
@@ -270,7 +273,7 @@ def grade(
         _write_all(course, masters, outcomes, rows, out, settings, console)
         if settings.feedback:
             _write_feedback(book, masters, outcomes, out, console)
-    write_page(course, find_mistakes(list(masters.values()), outcomes.results, out), out)
+    write_page(course, find_mistakes(course, list(masters.values()), outcomes.results, out), out)
     # Last: the report links what lies beside it.
     write_report(course, list(masters.values()), outcomes.results, rows, out / "report.html")
     _tell(masters, outcomes, unplaced, rows, out, console)

@@ -36,8 +36,8 @@ def new_notebook(course: Course, name: str) -> list[Path]:
     number, topic = _parts(course, name)
     files = {
         "master.py.j2": course.solutions / f"{name}.py",
-        "checks.py.j2": course.root / "autograder" / "checks" / f"{topic}.py",
-        "answers.py.j2": course.root / "tests" / "answers" / f"{topic}.py",
+        "checks.py.j2": course.checks / f"{topic}.py",
+        "answers.py.j2": course.answers / f"{topic}.py",
     }
     for path in (*files.values(), course.notebooks / f"{name}.ipynb"):
         if path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -78,9 +79,9 @@ def cases(master: Master, student: NotebookNode, answers: list[Answer]) -> Itera
         yield Case(answer.exercise, answer.name, kind, fails, answer.hint_of, notebook, judged)
 
 
-def run_case(name: str, case: Case) -> dict[str, Verdict]:
+def run_case(name: str, folder: Path, case: Case) -> dict[str, Verdict]:
     """Judge a case; return the verdicts by the name of the check."""
-    checks = checks_by_id(name)
+    checks = checks_by_id(name, folder)
     chosen = {key: checks[key] for key in case.judged}
     verdicts = run_submission(case.notebook, chosen).verdicts
     return {checks[key].name: verdict for key, verdict in verdicts.items()}
@@ -150,14 +151,14 @@ def prove(course: Course, name: str, workers: int, console: Console) -> bool:
         CourseError: the master or the corpus is malformed.
     """
     built = compose(course, name)
-    todo = list(cases(built.master, built.student, load_answers(name)))
+    todo = list(cases(built.master, built.student, load_answers(course, name)))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     bar = Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
     # Threads do not survive a fork: the workers start before the bar and without torch's.
     torch.set_num_threads(1)
     context = multiprocessing.get_context("fork" if SUPPORTED else "spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        results = pool.map(run_case, [name] * len(todo), todo)
+        results = pool.map(functools.partial(run_case, name, course.checks), todo)
         with bar:
             outcomes = list(bar.track(results, total=len(todo), description=f"proving {name}"))
     wrongs: dict[str, set[str]] = {}

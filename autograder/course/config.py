@@ -11,6 +11,7 @@ from pathlib import Path
 
 from autograder.errors import CourseError
 
+PACKAGE = Path(__file__).resolve().parent.parent
 GITHUB = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 
@@ -60,12 +61,27 @@ class Course:
         return self.root / "notebooks"
 
     @property
+    def checks(self) -> Path:
+        """The folder with a module of checks a notebook, called like its topic."""
+        return self.root / "autograder" / "checks"
+
+    @property
+    def answers(self) -> Path:
+        """The folder with a corpus a notebook, called like its topic."""
+        return self.root / "tests" / "answers"
+
+    @property
+    def data(self) -> Path:
+        """The folder of what the notebooks load; it need not be there."""
+        return self.root / "data"
+
+    @property
     def build(self) -> Path:
         return self.root / "build"
 
     @property
     def helper(self) -> Path:
-        return self.root / "autograder" / "inside" / "student" / "course_helper.py"
+        return PACKAGE / "inside" / "student" / "course_helper.py"
 
     @property
     def names(self) -> list[str]:

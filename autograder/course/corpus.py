@@ -31,9 +31,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.checks import load_checks, topic_of
+from autograder.course.config import Course
 from autograder.errors import CourseError
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -104,31 +103,31 @@ def changed(
     return Answer(answer.exercise, "", False, fails, chosen, source, caller.f_lineno)
 
 
-def corpus_of(notebook: str) -> Path:
+def corpus_of(course: Course, name: str) -> Path:
     """Return the path of a notebook's corpus, which need not be there."""
-    return ROOT / "tests" / "answers" / f"{topic_of(notebook)}.py"
+    return course.answers / f"{topic_of(name)}.py"
 
 
-def load_answers(notebook: str) -> list[Answer]:
+def load_answers(course: Course, name: str) -> list[Answer]:
     """Return the answers of a notebook, such as 01_pytorch_basics, in the order of the file.
 
     Raises:
         CourseError: there is no corpus, or an answer names what does not exist.
     """
-    path = corpus_of(notebook)
+    path = corpus_of(course, name)
     if not path.is_file():
         raise CourseError("there is no corpus of answers for this notebook", path)
-    name = f"answers_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    module_name = f"answers_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # inspect looks for the source of a class there
+    sys.modules[module_name] = module  # inspect looks for the source of a class there
     spec.loader.exec_module(module)
     answers = [
-        replace(value, name=name)
-        for name, value in vars(module).items()
+        replace(value, name=variable)
+        for variable, value in vars(module).items()
         if isinstance(value, Answer)
     ]
-    checks = load_checks(notebook)
+    checks = load_checks(name, course.checks)
     for answer in answers:
         _check_answer(answer, {c.exercise for c in checks}, {c.name for c in checks}, path)
     return answers

@@ -24,7 +24,7 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
-from autograder.checks import Check, load_checks, number_checks
+from autograder.checks import Check, load_checks, number_checks, topic_of
 from autograder.course.config import Course
 from autograder.errors import CourseError
 
@@ -118,7 +118,7 @@ def load_master(course: Course, name: str) -> Master:
         if key and ids.count(key) > 1:
             raise CourseError(f"the id {key!r} is used twice", path, cell.line)
     exercises = [cell.exercise for cell in cells if cell.exercise]
-    checks = _load_checks(name, path, exercises)
+    checks = _load_checks(course, name, exercises)
     return Master(name, path, tuple(cells), tuple(checks))
 
 
@@ -251,13 +251,13 @@ def _check_written(cell: Cell, path: Path, solved: bool) -> None:
         raise CourseError(f"{cell.written} needs a model answer and a rubric", path, cell.line)
 
 
-def _load_checks(name: str, path: Path, exercises: list[str]) -> list[Check]:
+def _load_checks(course: Course, name: str, exercises: list[str]) -> list[Check]:
+    path = course.solutions / f"{name}.py"
+    module = course.checks / f"{topic_of(name)}.py"
+    if not module.is_file():
+        raise CourseError("there is no such file with its checks", module)
     try:
-        checks = load_checks(name)
-    except ModuleNotFoundError as error:
-        if not str(error.name).startswith("autograder.checks"):
-            raise
-        raise CourseError(f"there is no module {error.name} with its checks", path) from None
+        checks = load_checks(name, course.checks)
     except SyntaxError as error:
         raise CourseError(
             f"not valid Python: {error.msg}", Path(error.filename), error.lineno

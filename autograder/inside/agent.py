@@ -17,6 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from autograder.inside import codec
+from autograder.inside.limits import DESCRIBE_SECONDS, MESSAGE_CHARACTERS
 from autograder.inside.student.course_helper import (
     TimeLimit,
     builtin_name,
@@ -24,8 +25,6 @@ from autograder.inside.student.course_helper import (
     seed_everything,
     time_limit,
 )
-
-DESCRIBE_SECONDS = 2.0
 
 
 def serve(connection: Connection, folder: str) -> None:
@@ -119,7 +118,11 @@ class Agent:
                 message, text = str(error), describe_error(error, __file__)
         except BaseException:
             message, text = "", f"  it raised   {kind}, which cannot be shown"
-        return {"error": kind, "message": message[: codec.MESSAGE], "text": text[: codec.MESSAGE]}
+        return {
+            "error": kind,
+            "message": message[:MESSAGE_CHARACTERS],
+            "text": text[:MESSAGE_CHARACTERS],
+        }
 
     def encode(self, value):
         """Return the JSON form of a value; keep the object itself if it is not plain."""

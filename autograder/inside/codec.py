@@ -15,9 +15,8 @@ from collections.abc import Callable
 
 import torch
 
-MESSAGE = 20_000  # characters that cross of what an exception says
-MOST_ITEMS = 100_000  # of nested lists that cross in one value
-MOST_BYTES = 16 << 20  # of its tensors and texts
+from autograder.inside.limits import VALUE_BYTES, VALUE_ITEMS
+
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -92,10 +91,10 @@ def refuse_large(value) -> None:
             size += each.bit_length() // 8
         elif is_plain_tensor(each):
             size += each.numel() * each.element_size()
-        if items + len(waiting) > MOST_ITEMS or size > MOST_BYTES:
+        if items + len(waiting) > VALUE_ITEMS or size > VALUE_BYTES:
             raise ValueError(
-                f"the result is too large to look at: more than {MOST_ITEMS:,} items or "
-                f"{MOST_BYTES >> 20} MB of tensors"
+                f"the result is too large to look at: more than {VALUE_ITEMS:,} items or "
+                f"{VALUE_BYTES >> 20} MB of tensors"
             )
 
 

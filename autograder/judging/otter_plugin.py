@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from otter.plugins import AbstractOtterPlugin
 
-CELL_SECONDS = 30
+from autograder.inside.limits import CELL_SECONDS
 
 
 class CourseRules(AbstractOtterPlugin):
@@ -33,7 +33,7 @@ class CourseRules(AbstractOtterPlugin):
         package_folder = str(Path(__file__).resolve().parents[2])
         first = new_code_cell(
             f"import sys\nsys.path.insert(0, {package_folder!r})\n"
-            "from autograder.judging.limits import limit_cells\n"
+            "from autograder.judging.stock import limit_cells\n"
             f"limit_cells({CELL_SECONDS})"
         )
         submission.cells.insert(0, first)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import itertools
 import json
 import logging
@@ -24,27 +23,21 @@ from pathlib import Path
 import dask
 import distributed.utils
 import nbformat
-import torch
 from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed
 
-from autograder.checks import Check, checks_by_id, topic_of
+from autograder.checks import Check, checks_by_id, folder_here
+from autograder.course.config import PACKAGE
 from autograder.errors import CourseError
-from autograder.files import hash_of
+from autograder.judging.digest import rules_digest
 from autograder.judging.sandbox import fork_client
 from autograder.judging.submission import run_submission
 from autograder.results.result import Outcome, Result
 
 PASSED_ON = (fork_client.ADDRESS, "OMP_NUM_THREADS")
-PACKAGE = Path(__file__).resolve().parent.parent
 CONNECT_SECONDS = 30
 # Both ends of a Dask connection remember their last messages, and each of ours holds a notebook.
 FEW_MESSAGES = {"distributed.admin.low-level-log-length": 10}
 TASKS_A_WORKER = 3  # that wait, so that none idles while its next one is prepared
-JUDGING = (
-    *("inside/agent", "inside/codec", "inside/preload", "inside/spies", "judging/judge"),
-    *("judging/session", "judging/submission", "intake/matching", "intake/release"),
-    *("intake/reading", "checks/__init__", "checks/common"),
-)
 
 
 @dataclass(frozen=True)
@@ -54,7 +47,8 @@ class Task:
     Attributes:
         student, notebook: whose it is, and the full name of the notebook.
         digest: of all that the result depends on.
-        checks_digest: of the checks that it is to be judged by.
+        rules: the digest of what it is to be judged by.
+        folder: with the modules of checks.
         text: the submission, matched to the release, as JSON.
         notes: what was odd about it.
     """
@@ -62,35 +56,24 @@ class Task:
     student: str
     notebook: str
     digest: str
-    checks_digest: str
+    rules: str
+    folder: Path
     text: str
     notes: tuple[str, ...] = ()
 
 
-def checks_digest(notebook: str) -> str:
-    """Return a hash of all that decides about points besides submission and data."""
-    topic = topic_of(notebook)
-    names = [*JUDGING, f"inside/spies_{topic}", "inside/student/course_helper"]
-    paths = [PACKAGE / f"{name}.py" for name in names]
-    if found := importlib.util.find_spec(f"autograder.checks.{topic}"):
-        paths.append(Path(found.origin))
-    versions = f"{torch.__version__} {platform.python_version()}"
-    return hash_of(versions, *(p.read_bytes() for p in paths if p.is_file()))
-
-
-def data_digest(data: Path) -> str:
-    """Return a hash of a folder of data."""
-    return hash_of(*(path.read_bytes() for path in sorted(data.glob("*")) if path.is_file()))
-
-
 @functools.cache
-def own_checks(notebook: str) -> tuple[str, dict[str, Check]]:
+def own_checks(folder: Path, notebook: str) -> tuple[str, dict[str, Check]]:
     """Return the checks that this worker goes on with, whatever becomes of their files.
 
+    Args:
+        folder: with the modules of checks.
+        notebook: such as 01_pytorch_basics.
+
     Returns:
-        what ``checks_digest`` gave when they were imported, and the checks by grade id.
+        what ``rules_digest`` gave when they were imported, and the checks by grade id.
     """
-    return checks_digest(notebook), checks_by_id(notebook)
+    return rules_digest(folder, notebook), checks_by_id(notebook, folder)
 
 
 def judge_task(task: Task) -> Result:
@@ -99,8 +82,10 @@ def judge_task(task: Task) -> Result:
     Raises:
         CourseError: the worker has other checks than the grader that asks.
     """
-    digest, checks = own_checks(task.notebook)
-    if digest != task.checks_digest:
+    # On another machine the course may lie elsewhere.
+    folder = task.folder if task.folder.is_dir() else folder_here()
+    digest, checks = own_checks(folder, task.notebook)
+    if digest != task.rules:
         raise CourseError(
             f"{platform.node()} has another version of the course or of torch; "
             "install the same there"

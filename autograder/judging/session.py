@@ -33,6 +33,14 @@ import torch
 
 from autograder.inside import codec
 from autograder.inside.agent import serve
+from autograder.inside.limits import (
+    ANSWER_BYTES,
+    CALL_SECONDS,
+    GRACE_SECONDS,
+    MESSAGE_CHARACTERS,
+    START_SECONDS,
+    SUBMISSION_SECONDS,
+)
 from autograder.inside.student.course_helper import (
     Failure,
     StudentRaised,
@@ -43,11 +51,7 @@ from autograder.inside.student.course_helper import (
 from autograder.judging.sandbox import fork_client
 from autograder.judging.sandbox.fork_client import Used
 
-START_SECONDS = 120.0
-GRACE_SECONDS = 5.0
 WATCH_SECONDS = 1.0
-SUBMISSION_SECONDS = 600.0  # of a submission's own time
-ANSWER_BYTES = 32 << 20  # parsed JSON takes up to twenty times as much
 GONE = (
     "Python had ended, or did not answer any more. Does a cell call exit(), or need too much "
     "memory or time?"
@@ -107,7 +111,7 @@ class Session(StudentSide, Mapping):
     """
 
     def __init__(
-        self, call_seconds: float = 10.0, total_seconds: float = SUBMISSION_SECONDS
+        self, call_seconds: float = CALL_SECONDS, total_seconds: float = SUBMISSION_SECONDS
     ) -> None:
         self.call_seconds = call_seconds
         self.seconds_left = total_seconds
@@ -323,7 +327,7 @@ def _exception(answer: dict) -> Exception:
     named = getattr(builtins, kind, None)
     known = isinstance(named, type) and issubclass(named, BaseException)
     error = kind if known else "Exception"
-    return StudentRaised(Failure("error", str(answer.get("text", ""))[: codec.MESSAGE], error))
+    return StudentRaised(Failure("error", str(answer.get("text", ""))[:MESSAGE_CHARACTERS], error))
 
 
 class Remote:

@@ -10,9 +10,10 @@ import contextlib
 import io
 
 import torch._dynamo  # noqa: F401  # seconds that the first optimiser would take from a check
+from IPython import get_ipython
 
 from autograder.checks import checks_by_id
-from autograder.inside.student.course_helper import CheckFailed
+from autograder.inside.student.course_helper import CheckFailed, time_limit
 from autograder.judging.judge import judge
 
 
@@ -33,3 +34,11 @@ def judge_here(notebook: str, key: str, names: dict) -> None:
         verdict = judge(checks_by_id(notebook)[key], names)
     if not verdict.passed:
         raise CheckFailed(verdict.message) from None
+
+
+def limit_cells(seconds: float) -> None:
+    """Make every later cell of this kernel raise TimeLimit after this many seconds."""
+    running = contextlib.ExitStack()
+    events = get_ipython().events
+    events.register("pre_run_cell", lambda info: running.enter_context(time_limit(seconds)))
+    events.register("post_run_cell", lambda result: running.close())

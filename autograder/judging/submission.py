@@ -13,13 +13,11 @@ from nbformat import NotebookNode
 
 from autograder.checks import Check
 from autograder.course.cells import grade_id, is_run
+from autograder.inside.limits import CELL_SECONDS, CHECK_SECONDS
 from autograder.inside.student.course_helper import Failure, StudentRaised, TimeLimit, student_side
 from autograder.judging.judge import Verdict, failed, judge
 from autograder.judging.sandbox.fork_client import Used
 from autograder.judging.session import GONE, Session, StudentGone
-
-CELL_SECONDS = 30.0
-CHECK_SECONDS = 60.0  # of all calls of a check; one call has Session's limit
 
 
 @dataclass(frozen=True)

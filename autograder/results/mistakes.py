@@ -190,15 +190,22 @@ def _phrases(text: str) -> Counter:
     return Counter(tuple(words[n : n + size]) for size in (2, 8) for n in range(len(words) - 1))
 
 
-def find_mistakes(masters: list[Master], results: list[Result], out: Path) -> list[Finding]:
+def find_mistakes(
+    course: Course, masters: list[Master], results: list[Result], out: Path
+) -> list[Finding]:
     """Return the findings of a class, by student; notebooks without a corpus are left out.
 
     Args:
+        course: the course, which has the corpora.
         masters: the notebooks.
         results: what grading gave.
         out: the results' folder, with the autograded notebooks.
     """
-    known = {m.name: (m, load_answers(m.name)) for m in masters if corpus_of(m.name).is_file()}
+    known = {
+        m.name: (m, load_answers(course, m.name))
+        for m in masters
+        if corpus_of(course, m.name).is_file()
+    }
     found = []
     for result in sorted(results, key=lambda each: (each.student, each.notebook)):
         if result.notebook in known and not all(o.passed for o in result.outcomes.values()):
@@ -253,7 +260,7 @@ def mistakes(
     if student is not None and student not in students:
         names = some_of(students, MOST_NAMES)
         raise CourseError(f"no graded submission of {student!r}; there are: {names}", out)
-    found = find_mistakes(masters, results, out)
+    found = find_mistakes(course, masters, results, out)
     path = write_page(course, found, out)
     asked = [f for f in found if student in (None, f.student) and notebook in (None, f.notebook)]
     return asked, path

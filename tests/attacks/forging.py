@@ -136,7 +136,7 @@ def patched_expectations(notebook: NotebookNode) -> NotebookNode:
 import importlib
 try:
     helpers.append(importlib.import_module("autograder.checks.pytorch_basics"))
-    helpers.append(importlib.import_module("autograder.checks.common"))
+    helpers.append(importlib.import_module("autograder.checks.shared.common"))
 except ImportError:
     pass
 for module in helpers:

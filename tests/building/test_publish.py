@@ -17,7 +17,7 @@ from autograder.building import publish
 from autograder.commands.cli import main
 from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
-from tests.conftest import MINI_MASTER
+from tests.support.course import MINI_MASTER
 
 NOTEBOOK = "notebooks/01_mini.ipynb"
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 from click.testing import CliRunner
@@ -13,9 +12,10 @@ from autograder.commands.cli import main
 from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
 from autograder.errors import CourseError
-from tests.conftest import MINI_CHECKS, MINI_MASTER
+from tests.support.course import COURSE, MINI_CHECKS, MINI_MASTER
 
 NAME = "01_mini"
+CHECKS = "autograder/checks/mini.py"
 
 
 @pytest.fixture
@@ -40,8 +40,13 @@ def test_it_sees_changes_of_master_checks_and_course(mini, quick):
     quick.build(NAME)
     for file, text, old, new in (
         (mini / "solutions" / f"{NAME}.py", MINI_MASTER, "A small notebook", "A changed title"),
-        (mini / "mini_checks" / "mini.py", MINI_CHECKS, "Twice 2 is 4.", "It doubles two."),
-        (mini / "mini_checks" / "mini.py", MINI_CHECKS, "points=1", "points=9"),
+        (
+            mini / "autograder" / "checks" / "mini.py",
+            MINI_CHECKS,
+            "Twice 2 is 4.",
+            "It doubles two.",
+        ),
+        (mini / CHECKS, MINI_CHECKS, "points=1", "points=9"),
         (mini / "course.toml", (mini / "course.toml").read_text(), "A small course", "Renamed"),
     ):
         assert new not in copy_of(mini)
@@ -69,7 +74,7 @@ def test_a_leak_of_another_notebook_is_refused(mini):
     other, their = MINI_MASTER.replace("of doubling", "of halving"), MINI_CHECKS
     (mini / "solutions" / "02_other.py").write_text(other)
     their = their.replace("doubles_a_negative_number", "halves_a_negative_number")
-    (mini / "mini_checks" / "other.py").write_text(their.replace("at all", "in any way"))
+    (mini / "autograder" / "checks" / "other.py").write_text(their.replace("at all", "in any way"))
     course = load_course(mini)
     shown = MINI_MASTER.replace("A small notebook", "halves_a_negative_number")
     (mini / "solutions" / f"{NAME}.py").write_text(shown)
@@ -84,8 +89,13 @@ def test_a_leak_of_another_notebook_is_refused(mini):
     [
         ("solutions/01_mini.py", "return result_of", "return (result_of", "not valid Python"),
         ("solutions/01_mini.py", '"""Return twice x."""', "", "has no docstring"),
-        ("mini_checks/mini.py", "def doubles_two(", "def doubles_two((", "not valid Python"),
-        ("mini_checks/mini.py", "from autograder.checks", "1 / 0\nfrom a", "ZeroDivisionError"),
+        (CHECKS, "def doubles_two(", "def doubles_two((", "not valid Python"),
+        (
+            "autograder/checks/mini.py",
+            "from autograder.checks",
+            "1 / 0\nfrom a",
+            "ZeroDivisionError",
+        ),
         ("course.toml", "title", "tile", 'title = "..." is missing'),
     ],
 )
@@ -140,16 +150,8 @@ def test_check_and_watch_do_not_go_together(mini):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal")
 def test_the_command_builds_after_a_save_and_ends_in_order(mini):
-    command = [
-        sys.executable,
-        "-c",
-        "from autograder.commands.cli import main; main()",
-        "build",
-        "--watch",
-    ]
-    # The copy of the package has the mini checks; a terminal would send the signal to the group.
-    run = subprocess.Popen(
-        command,
+    run = subprocess.Popen(  # a terminal would send the signal to the group
+        [*COURSE, "build", "--watch"],
         cwd=mini,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -13,7 +13,7 @@ from autograder.commands.cli import main
 from autograder.course import leaks
 from autograder.course.config import Assignment, load_course
 from autograder.errors import CourseError
-from tests.conftest import COURSE_TOML, MINI_MASTER
+from tests.support.course import COURSE_TOML, MINI_MASTER
 
 DUE = datetime(2030, 1, 31, 12, tzinfo=UTC)
 NOTEBOOK, PAGE = "01_mini_solution.ipynb", "01_mini_solution.html"

@@ -164,7 +164,7 @@ def test_a_run_is_kept_until_something_changes(mini):
     first = executed.run_all(course, [built], said.append)
     assert executed.run_all(course, [built], said.append) == first
     assert said == ["running 1 student notebooks"]
-    (course.root / "data" / "new.txt").write_text("new")
+    (course.data / "new.txt").write_text("new")
     assert executed._kept(course, built) is None
 
 

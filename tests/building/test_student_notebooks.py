@@ -16,7 +16,7 @@ from autograder.course.compose import compose, dumps, stub, student_notebook
 from autograder.course.config import load_course
 from autograder.course.master import BEGIN, END, without_regions
 from autograder.judging.sandbox.kernels import warm_kernels
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 NAMES = load_course(ROOT).names
 pytestmark = pytest.mark.parametrize("name", NAMES)

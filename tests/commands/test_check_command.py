@@ -13,7 +13,7 @@ from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
 from autograder.errors import CourseError
 from autograder.judging.sandbox.fork_client import warm_agents
-from tests.conftest import small_course
+from tests.support.course import small_course
 
 pytestmark = pytest.mark.slow
 RIGHT = "def double(x):\n    return 2 * x"

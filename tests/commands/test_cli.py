@@ -9,7 +9,7 @@ from autograder.commands.cli import main
 from autograder.course.compose import source_notebook, student_notebook
 from autograder.course.config import load_course
 from autograder.course.master import load_master
-from tests.conftest import COURSE_TOML, MINI_CHECKS, MINI_MASTER
+from tests.support.course import COURSE_TOML, MINI_CHECKS, MINI_MASTER
 
 
 def course(*arguments: str):
@@ -71,7 +71,7 @@ CHECK_MISTAKES = [
 @pytest.mark.parametrize(("old", "new", "message"), CHECK_MISTAKES)
 def test_malformed_checks(mini, old, new, message):
     assert old in MINI_CHECKS
-    (mini / "mini_checks" / "mini.py").write_text(MINI_CHECKS.replace(old, new, 1))
+    (mini / "autograder" / "checks" / "mini.py").write_text(MINI_CHECKS.replace(old, new, 1))
     expect_error(mini, message)
 
 

@@ -6,12 +6,11 @@ import subprocess
 import pytest
 
 from autograder.commands.demo import NOTEBOOK, sample_class
-from autograder.course.corpus import load_answers
-from tests.conftest import COURSE, ROOT
+from tests.support.course import COURSE, ROOT, answers_of
 
 
 def test_the_class_has_what_it_should(built):
-    students = sample_class(built[NOTEBOOK].master, load_answers(NOTEBOOK))
+    students = sample_class(built[NOTEBOOK].master, answers_of(NOTEBOOK))
     assert len(students) >= 8
     assert len({student.name for student in students}) == len(students)
     stories = " ".join(student.story for student in students)
@@ -35,7 +34,7 @@ def test_demo_prints_the_table_and_writes_the_results(built):
     with (place / "grades.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     master = built[NOTEBOOK].master
-    students = sample_class(master, load_answers(NOTEBOOK))
+    students = sample_class(master, answers_of(NOTEBOOK))
     assert len(rows) == len(students) * (len(master.checks) + len(master.written))
     totals = {student.name: 0.0 for student in students}
     for row in rows:

@@ -15,7 +15,7 @@ from rich.console import Console
 from autograder.commands import doctor
 from autograder.commands.cli import main
 from autograder.commands.doctor import MISSING, NOTE, OK, WARNING, Finding
-from tests.conftest import COURSE, COURSE_TOML, ROOT
+from tests.support.course import COURSE, COURSE_TOML, ROOT
 
 NEW_YEAR = datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)
 

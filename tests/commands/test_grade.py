@@ -19,12 +19,12 @@ from rich.console import Console
 
 from autograder.commands.grade import Settings, grade
 from autograder.course.compose import dumps
-from autograder.course.corpus import load_answers
 from autograder.judging import pool
+from autograder.judging.digest import rules_digest
 from autograder.judging.sandbox import fork_client
 from autograder.processes import find_own_tools
-from tests.conftest import COURSE, ROOT
-from tests.judging.test_graders_agree import mixed_submissions, rough_submissions
+from tests.support.course import COURSE, ROOT, answers_of
+from tests.support.submissions import mixed_submissions, rough_submissions
 
 pytestmark = pytest.mark.slow
 NAME = "01_pytorch_basics"
@@ -46,7 +46,7 @@ def test_every_answer_of_the_corpus_gets_the_points_that_the_corpus_says(course,
     """All nine notebooks; test_graders_agree.py says the same of nbgrader and otter."""
     demanded = {}
     for name in course.names:
-        corpus = load_answers(name)
+        corpus = answers_of(name)
         mixed = mixed_submissions(built[name], corpus)
         if name == NAME:
             mixed |= rough_submissions(built[name], corpus)
@@ -70,7 +70,7 @@ def test_every_answer_of_the_corpus_gets_the_points_that_the_corpus_says(course,
 def small_class(course, built, tmp_path_factory) -> Path:
     """Twelve submissions of one notebook."""
     folder = tmp_path_factory.mktemp("small") / "class"
-    mixed = list(mixed_submissions(built[NAME], load_answers(NAME)).values())
+    mixed = list(mixed_submissions(built[NAME], answers_of(NAME)).values())
     for number in range(12):
         hand_in(folder, f"student{number:02}", NAME, mixed[number % len(mixed)].notebook)
     return folder
@@ -254,19 +254,21 @@ def test_a_scheduler_that_is_not_there_is_an_error(small_class, tmp_path):
 
 
 def test_the_digest_of_checks_follows_their_file(mini):
-    before = pool.checks_digest("01_mini")
-    file = mini / "mini_checks" / "mini.py"
+    folder = mini / "autograder" / "checks"
+    before = rules_digest(folder, "01_mini")
+    file = folder / "mini.py"
     file.write_text(file.read_text() + "\n\n# an afterthought\n")
-    assert pool.checks_digest("01_mini") != before
+    assert rules_digest(folder, "01_mini") != before
 
 
 def test_notebooks_that_are_judged_do_not_stay_in_memory(course):
     """A class of thousands must not need more memory than one of ten; Dask logs its messages."""
     cells = [{"cell_type": "markdown", "metadata": {}, "source": "x" * 300_000}]
-    digest, text = pool.checks_digest(NAME), json.dumps({"cells": cells})
-    tasks = (pool.Task(f"student{n}", NAME, "digest", digest, text) for n in range(100))
+    folder = course.checks
+    rules, text = rules_digest(folder, NAME), json.dumps({"cells": cells})
+    tasks = (pool.Task(f"student{n}", NAME, "digest", rules, folder, text) for n in range(100))
     held = []
-    with fork_client.warm_graders(course.root / "data"), pool.workers_here(2) as client:
+    with fork_client.warm_graders(course.data), pool.workers_here(2) as client:
         for _, result in pool.judge_all(client, tasks):
             assert not result.problem
             held.append(psutil.Process().memory_info().rss)

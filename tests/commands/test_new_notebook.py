@@ -11,7 +11,7 @@ from autograder.commands.cli import main
 from autograder.commands.new_notebook import new_notebook
 from autograder.course.config import load_course
 from autograder.errors import CourseError
-from tests.conftest import COURSE, COURSE_TOML, ROOT
+from tests.support.course import COURSE, COURSE_TOML, ROOT
 
 NAME = "10_attention_maps"
 
@@ -34,7 +34,6 @@ def snapshot(root):
         ("01_attention", "up to 01; the next one is 02_attention"),
         ("01_mini", "up to 01; the next one is 02_mini"),
         ("02_mini", "mini.py: this file is there already"),
-        ("02_common", "common.py: this file is there already"),
     ],
 )
 def test_a_name_that_cannot_be_used_changes_nothing(mini, name, message):
@@ -72,15 +71,14 @@ def test_the_entry_goes_to_the_end_of_course_toml(mini, ending):
 
 
 @pytest.mark.slow
-def test_a_new_notebook_is_built_and_proved_at_once(tmp_path, monkeypatch):
-    """In a copy of the repository, by the commands that the guide names."""
+def test_a_new_notebook_is_built_and_proved_at_once(tmp_path):
+    """In a copy of the course without the engine, by the commands that the guide names."""
     copy = tmp_path / "copy"
-    rooms = ("autograder", "solutions", "notebooks", "data", "tests/answers")
+    rooms = ("autograder/checks", "solutions", "notebooks", "data", "tests/answers")
     for room in rooms:
         shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("course.toml", "pyproject.toml", "environment.yml"):
         shutil.copy(ROOT / file, copy)
-    monkeypatch.setenv("PYTHONPATH", str(copy))
 
     def course(*arguments: str) -> str:
         command = [*COURSE, *arguments]

@@ -12,10 +12,11 @@ from autograder.commands.prove import (
     thin_exercises,
 )
 from autograder.course.compose import compose
-from autograder.course.corpus import changed, load_answers, right
+from autograder.course.corpus import changed, right
 from autograder.course.master import Cell, Master
 from autograder.errors import CourseError
 from autograder.judging.judge import Verdict
+from tests.support.course import answers_of
 
 PASSED = Verdict(True, "passed", "", "")
 FAILED = Verdict(False, "mismatch", "  f(1)\nHint: Look.", "  f(1)")
@@ -101,7 +102,7 @@ def test_an_answer_is_judged_by_the_checks_of_its_own_and_of_later_exercises(cou
     name = course.names[0]
     built = compose(course, name)
     every = list(built.master.checks_by_id)
-    answers = load_answers(name)
+    answers = answers_of(name)
     master, untouched, *rest = cases(built.master, built.student, answers)
     assert list(master.judged) == list(untouched.judged) == every
     assert [case.exercise for case in rest] == [answer.exercise for answer in answers]

@@ -20,7 +20,7 @@ from autograder.processes import find_own_tools
 from autograder.results.feedback import with_regrades
 from autograder.results.regrade_notes import Regrade, RegradeNotes
 from autograder.results.result import Row
-from tests.conftest import small_course
+from tests.support.course import small_course
 
 NAME = "01_mini"
 NOW = datetime(2030, 2, 1, 9, 30, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
 
-from tests.conftest import MINI_MASTER, ROOT
+from tests.support.course import MINI_MASTER, ROOT
 
 MASTERS = sorted(path.name for path in (ROOT / "solutions").glob("*.py"))
 TEMPLATES = ROOT / "autograder" / "commands" / "templates"

@@ -10,7 +10,7 @@ from autograder.course import leaks
 from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
 from autograder.errors import CourseError
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 
 @pytest.fixture

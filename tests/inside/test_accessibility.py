@@ -13,7 +13,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from autograder.course.config import load_course
 from autograder.inside.student.course_helper import COLOURS
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 NAMES = load_course(ROOT).names
 # Maps whose lightness rises all the way, and one of purple and orange around white.

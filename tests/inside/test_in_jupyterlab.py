@@ -10,8 +10,6 @@ from autograder.commands.prove import solutions
 from autograder.course.cells import with_answers
 from autograder.course.compose import dumps
 from autograder.course.config import load_course
-from autograder.course.corpus import load_answers
-from tests.conftest import ROOT
 from tests.support.browser import (
     browser_page,
     choose,
@@ -25,6 +23,7 @@ from tests.support.browser import (
     prompts,
     wait_until_run,
 )
+from tests.support.course import ROOT, answers_of
 
 pytestmark = [pytest.mark.slow, needs_chromium, pytest.mark.timeout(900)]
 NAMES = load_course(ROOT).names
@@ -88,7 +87,7 @@ def test_a_solved_notebook_runs_and_every_public_check_passes(write, built, name
 def test_a_failed_check_reads_like_a_good_teacher(write, built):
     checks = built[FIRST].master.checks_of("mse_loss").values()
     public = next(check.name for check in checks if not check.hidden)
-    wrong = next(answer for answer in load_answers(FIRST) if public in answer.fails)
+    wrong = next(answer for answer in answers_of(FIRST) if public in answer.fails)
     page = write(FIRST, mse_loss=wrong.source)
     choose(page, "Run", "Run All Cells")
     wait_until_run(page, RUN_SECONDS)

@@ -23,7 +23,7 @@ from autograder.intake.find import find_submissions
 from autograder.intake.sources import safe_name
 from autograder.results.exports import write_canvas
 from autograder.results.result import Row
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 NAMES = load_course(ROOT).names
 ONE, FOUR, FIVE = NAMES[0], NAMES[3], NAMES[4]

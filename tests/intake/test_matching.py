@@ -1,7 +1,6 @@
 """Submissions of any quality become notebooks that a grader can run, or one sentence."""
 
 import copy
-import functools
 import json
 import time
 
@@ -10,36 +9,19 @@ import pytest
 
 from autograder.course.cells import with_answers
 from autograder.course.compose import dumps
-from autograder.course.config import load_course
-from autograder.course.corpus import load_answers
 from autograder.errors import CourseError
 from autograder.intake import matching
 from autograder.intake.matching import match
 from autograder.intake.reading import MAX_CELL, MAX_PICTURES, TOO_LARGE
-from tests.conftest import ROOT
+from tests.support.course import answers_of
+from tests.support.released import NAME, NAMES, check_promises, key_of, release_text, released
 
-NAMES = load_course(ROOT).names
-NAME = "01_pytorch_basics"
 ANSWER = 'def one_hot(labels, classes):\n    """Mine."""\n    return torch.eye(classes)[labels]'
-
-
-@functools.cache
-def release_text(name=NAME):
-    return (ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
-
-
-@functools.cache
-def released(name=NAME):
-    return nbformat.reads(release_text(name), as_version=4)
 
 
 def submission(name=NAME):
     """Return the released notebook as plain data, to break."""
     return json.loads(release_text(name))
-
-
-def key_of(cell):
-    return cell.get("metadata", {}).get("nbgrader", {}).get("grade_id")
 
 
 def place(notebook, key):
@@ -72,31 +54,6 @@ def matched(notebook, name=NAME):
     result = match(json.dumps(notebook).encode(), released(name))
     check_promises(result.notebook, name)
     return result
-
-
-def check_promises(notebook, name=NAME):
-    nbformat.validate(notebook)
-    assert len({each.id for each in notebook.cells}) == len(notebook.cells)
-    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
-    theirs = {key_of(c): c for c in released(name).cells if key_of(c)}
-    keys = [key_of(c) for c in notebook.cells if key_of(c)]
-    assert sorted(keys) == sorted(theirs)
-    for each in notebook.cells:
-        original = theirs.get(key_of(each))
-        if original is None:
-            assert set(each.metadata) <= {"tags"}
-        else:
-            assert (each.id, each.cell_type) == (original.id, original.cell_type)
-            assert each.metadata == original.metadata
-            if not original.metadata.nbgrader.solution:
-                assert each == original
-    order = {}
-    for key in keys:
-        exercise, *check = key.split("-")
-        order.setdefault(exercise, []).append(check)
-    for checks in order.values():
-        assert checks[0] == []  # the cell of the exercise comes before its checks
-        assert checks == sorted(checks, key=lambda check: [c != "public" for c in check])
 
 
 def sources(notebook):
@@ -365,7 +322,7 @@ def test_answers_are_found_when_all_metadata_are_lost():
 @pytest.mark.parametrize("name", NAMES[::4])  # reading a corpus takes seconds
 def test_answers_of_the_corpus_are_found_without_metadata(name):
     rows: dict[str, list] = {}
-    for answer in load_answers(name):
+    for answer in answers_of(name):
         rows.setdefault(answer.exercise, []).append(answer.source)
     for number in range(3):  # all of them pass too, in a minute
         row = {exercise: each[number % len(each)] for exercise, each in rows.items()}

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 # The names that Windows lacks are taken away from Python, after others have imported them.
 SCRIPT = """

@@ -13,7 +13,7 @@ from autograder.judging.sandbox import fork_client
 from autograder.judging.sandbox.kernels import warm_kernels
 from autograder.judging.session import Session
 from autograder.processes import find_own_tools
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 pytestmark = [
     pytest.mark.slow,

@@ -36,13 +36,12 @@ from autograder.intake.find import Submission, find_submissions
 from autograder.intake.matching import match
 from autograder.intake.sources import RESERVED
 from autograder.processes import find_own_tools
-from tests.conftest import ROOT, small_course
-from tests.intake.test_matching import NAMES, check_promises, released
-from tests.support.mutations import PICTURE, WILD, Mutant, key_of, kinds, mutant, odd_name
+from tests.support.course import ROOT, small_course
+from tests.support.mutations import MUTANTS, PICTURE, WILD, Mutant, key_of, kinds, mutant, odd_name
+from tests.support.released import NAMES, check_promises, released
 
 NAME = "01_mini"
 SEED = 7
-MUTANTS = 2_000
 ODD_FOLDERS = 24  # with the full submission in them
 REAL = 27  # through everything, feedback included
 MATCHED = 270  # of the real notebooks, through matching alone

@@ -33,7 +33,7 @@ from autograder.commands.grade import Settings, grade
 from autograder.commands.prove import solutions
 from autograder.course.cells import with_answers
 from autograder.course.compose import dumps
-from autograder.course.corpus import load_answers
+from tests.support.course import answers_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 NAME = "01_pytorch_basics"
@@ -181,7 +181,7 @@ def image(course, built, tmp_path_factory) -> Image:
 def submissions(built) -> dict[str, str]:
     """The texts of a right notebook, one with a common mistake, and the untouched one."""
     right = solutions(built[NAME].master)
-    mistake = next(a for a in load_answers(NAME) if a.name == MISTAKES["dana"])
+    mistake = next(a for a in answers_of(NAME) if a.name == MISTAKES["dana"])
     student = built[NAME].student
     return {
         "right": dumps(with_answers(student, right)),

@@ -9,7 +9,7 @@ import pytest
 from autograder.inside.student.course_helper import TimeLimit
 from autograder.judging.sandbox import fork_client, fork_server, jail
 from autograder.judging.session import Session, StudentGone
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 pytestmark = [
     pytest.mark.slow,

@@ -16,7 +16,7 @@ from autograder.course.config import load_course
 from autograder.course.master import load_master
 from autograder.processes import find_own_tools
 from autograder.results.gradebook import course_directory
-from tests.conftest import ROOT, small_course
+from tests.support.course import ROOT, small_course
 
 pytestmark = pytest.mark.slow
 NAMES = load_course(ROOT).names

@@ -20,11 +20,10 @@ from autograder.commands.prove import solutions
 from autograder.course.cells import with_answers
 from autograder.course.compose import dumps
 from autograder.course.config import load_course
-from autograder.course.corpus import load_answers
 from autograder.course.master import Master, load_master
 from autograder.processes import find_own_tools
-from tests.conftest import COURSE, ROOT
 from tests.support.browser import browser_page, choose, jupyterlab, keep, needs_chromium
+from tests.support.course import COURSE, ROOT, answers_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 NAME = "01_pytorch_basics"
@@ -82,13 +81,13 @@ def answers(master: Master) -> dict[str, dict[str, str]]:
     """Return what the students type: ada's is right, dana's has the commonest mistake."""
     words = dict.fromkeys(master.written, WRITTEN)
     right = solutions(master) | words
-    mistake = next(a for a in load_answers(NAME) if a.name == MISTAKES["dana"])
+    mistake = next(a for a in answers_of(NAME) if a.name == MISTAKES["dana"])
     return {"ada": right, "dana": right | {mistake.exercise: mistake.source}}
 
 
 def failures() -> set[str]:
     """Return the names of the checks that dana must fail."""
-    return set(next(a for a in load_answers(NAME) if a.name == MISTAKES["dana"]).fails)
+    return set(next(a for a in answers_of(NAME) if a.name == MISTAKES["dana"]).fails)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from autograder.building.otter_zip import test_file as otter_test_file
 from autograder.building.otter_zip import write
 from autograder.course.cells import with_answers
 from autograder.course.config import load_course
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 NAMES = load_course(ROOT).names
 pytestmark = pytest.mark.parametrize("name", NAMES)
@@ -50,7 +50,7 @@ def test_the_zip_carries_environment_data_helper_and_only_its_checks(unpacked, b
     } <= files
     assert not [file for file in files if "solution" in file or file.endswith(".ipynb")]
     modules = {path.stem for path in (unpacked / "autograder" / "checks").glob("*.py")}
-    assert modules == {"__init__", "common", name.partition("_")[2]}
+    assert modules == {"__init__", name.partition("_")[2]}
     tests = {path.stem for path in (unpacked / "tests").glob("*.py")}
     assert tests == set(built[name].master.exercises)
     environment = yaml.safe_load((unpacked / "environment.yml").read_text())
@@ -63,10 +63,10 @@ def test_the_carried_package_needs_nothing_else_of_ours(unpacked, name):
     """As in a clean grading image: the package is only in the zip."""
     code = (
         "import sys\n"
-        f"ours = ({str(ROOT)!r}, {str(ROOT / 'autograder' / 'student')!r})\n"
+        f"ours = ({str(ROOT)!r}, {str(ROOT / 'autograder' / 'inside' / 'student')!r})\n"
         "sys.path[:] = [path for path in sys.path if path not in ours]\n"
         f"sys.path.insert(0, {str(unpacked)!r})\n"
-        "import autograder.judging.otter_plugin, autograder.judging.limits\n"
+        "import autograder.judging.otter_plugin\n"
         "import autograder.inside.spies\n"
         "import autograder.judging.stock as stock\n"
         f"assert stock.checks_by_id({name!r})\n"

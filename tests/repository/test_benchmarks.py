@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from benchmarks.attacks import Given, given_before, page
-from tests.conftest import ROOT
-from tests.judging.test_attacks import ATTACKS
+from tests.support.attackers import ATTACKS
+from tests.support.course import ROOT
 
 STOCK_GAVE = ROOT / "benchmarks" / "attacks.jsonl"
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from autograder.commands.cli import main
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 
 @pytest.mark.parametrize("name", ["grading", "instructors", "tas"])

@@ -7,7 +7,7 @@ import pytest
 from nbgrader.apps.nbgraderapp import NbGraderApp
 
 from autograder.course.config import load_course
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 TEXT = (ROOT / "docs" / "instructors.md").read_text(encoding="utf-8")
 BLOCKS = [line.strip() for line in TEXT.splitlines() if line.startswith("    ")]

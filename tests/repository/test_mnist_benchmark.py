@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 
 def load_benchmark():

@@ -6,10 +6,9 @@ import shlex
 import pytest
 
 from autograder.commands.cli import main
-from autograder.course.corpus import load_answers
 from tests.attacks import load_attacks
-from tests.conftest import ROOT
-from tests.judging.test_fuzzing import MUTANTS
+from tests.support.course import ROOT, answers_of
+from tests.support.mutations import MUTANTS
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,7 +60,7 @@ def test_the_guides_of_the_four_readers_are_linked():
 
 def test_the_figures_are_those_of_the_course(course, built):
     checks = [check for each in built.values() for check in each.master.checks]
-    answers = [answer for name in course.names for answer in load_answers(name)]
+    answers = [answer for name in course.names for answer in answers_of(name)]
     counts = {
         r"in (\w+) Jupyter notebooks": len(course.names),
         r"with (\d+) exercises": sum(len(each.master.exercises) for each in built.values()),

@@ -36,7 +36,7 @@ from autograder.results.gradebook import course_directory, database
 from autograder.results.gradebook.book import Book
 from autograder.results.gradebook.rows import BROKEN
 from autograder.results.result import Outcome, Result
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 NAME = "01_pytorch_basics"
 EARLY, LATE = datetime(2027, 2, 1, 9, 30, 1, 5, tzinfo=UTC), datetime(2027, 2, 14, tzinfo=UTC)

@@ -11,12 +11,12 @@ from autograder.commands.grade import Settings, grade
 from autograder.commands.prove import solutions
 from autograder.course.cells import with_answers
 from autograder.course.compose import dumps
-from autograder.course.corpus import load_answers
 from autograder.errors import CourseError
 from autograder.processes import find_own_tools
 from autograder.results import report
 from autograder.results.mistakes import CODE_LIMIT, findings, likeness, mistakes, write_page
 from autograder.results.result import Outcome, Result
+from tests.support.course import answers_of
 
 NAME = "01_pytorch_basics"
 PASSED, WRONG = Outcome(True), Outcome(False, "mismatch", "It differs.")
@@ -34,7 +34,7 @@ def test_every_documented_mistake_of_the_course_is_recognised(built):
     """By its checks and its text; mistakes that fail other exercises' checks, too, by their own."""
     seen = 0
     for name, each in built.items():
-        corpus = load_answers(name)
+        corpus = answers_of(name)
         for answer in corpus:
             if answer.right:
                 continue
@@ -54,7 +54,7 @@ def test_every_documented_mistake_of_the_course_is_recognised(built):
 
 @pytest.fixture
 def basics(built):
-    return built[NAME].master, load_answers(NAME)
+    return built[NAME].master, answers_of(NAME)
 
 
 def test_the_text_chooses_among_mistakes_that_fail_the_same_checks(basics):
@@ -146,7 +146,7 @@ def graded(course, built, tmp_path_factory):
     """A class of notebook 01: six documented mistakes, one of two mistakes, one perfect."""
     find_own_tools()
     folder = tmp_path_factory.mktemp("mistakes")
-    corpus = load_answers(NAME)
+    corpus = answers_of(NAME)
     perfect = solutions(built[NAME].master)
     wrong = {a.name: a for a in corpus if not a.right}
     chosen = [

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, TimeoutError, sync_playwright
 
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 CHROMIUM = next(

@@ -8,7 +8,7 @@ import pytest
 
 from autograder.building.site.build import build_site
 from autograder.course.config import load_course
-from tests.conftest import MINI_MASTER, small_course
+from tests.support.course import MINI_MASTER, small_course
 
 SHOWN = """
 # %% [markdown]

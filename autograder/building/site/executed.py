@@ -74,7 +74,7 @@ def run_all(course: Course, built: list[Built], say) -> dict[str, NotebookNode]:
 
 
 def _stamp(course: Course, built: Built) -> str:
-    data = [p.read_bytes() for p in sorted((course.root / "data").glob("*")) if p.is_file()]
+    data = [p.read_bytes() for p in sorted((course.data).glob("*")) if p.is_file()]
     return hash_of(dumps(built.student), DESCRIBE_FIGURES, course.helper.read_bytes(), *data)
 
 
@@ -96,7 +96,7 @@ def _run(course: Course, built: Built) -> NotebookNode:
     notebook.cells.insert(0, new_code_cell(DESCRIBE_FIGURES))
     run_notebook(course, notebook, "the student copy", built.master.path, allow_errors=True)
     del notebook.cells[0]
-    local = json.dumps(str(course.root / "data"))[1:-1]
+    local = json.dumps(str(course.data))[1:-1]
     text = dumps(notebook).replace(local, "data")
     notebook = nbformat.reads(text, as_version=4)
     _look_for_surprises(notebook, built)

@@ -28,9 +28,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from autograder.inside.limits import START_SECONDS
+
 SUPPORTED = sys.platform == "linux"
 SERVER = "autograder.judging.sandbox.fork_server"
-START_SECONDS = 120.0
 MESSAGE_BYTES = 1 << 16
 WAITING_CLIENTS = 100
 FOR_WORKERS = ("distributed", "autograder.judging.pool")

@@ -21,6 +21,7 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from autograder.inside.limits import MEMORY_BYTES
 from autograder.judging.sandbox import jail
 from autograder.judging.sandbox.fork_client import MESSAGE_BYTES, Used
 from autograder.judging.sandbox.launcher import INTERRUPT
@@ -80,7 +81,7 @@ class _Handler(socketserver.BaseRequestHandler):
                     if self.request.recv(1) == INTERRUPT:
                         os.kill(child, signal.SIGINT)
                         continue
-                elif not limited or jail.memory_of(child) < jail.MEMORY_BYTES:
+                elif not limited or jail.memory_of(child) < MEMORY_BYTES:
                     continue
                 else:
                     killed = "memory"

@@ -22,15 +22,18 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from autograder.inside.limits import (
+    CPU_SECONDS,
+    DISK_BYTES,
+    MEMORY_BYTES,
+    OPEN_FILES,
+    PROCESSES,
+)
+
 PACKAGE = Path(__file__).resolve().parents[2]
-SECRETS = (PACKAGE / "checks",)  # in a folder that is shown, if the package is in site-packages
+VISIBLE = ("__init__.py", "inside")  # of this package
 NOBODY = 65534
 PLACE = "/own"  # the folder of a submission, in its own file system
-DISK_BYTES = 256 << 20
-MEMORY_BYTES = 3 << 30  # of all processes of a submission together
-PROCESSES = 128  # threads count
-CPU_SECONDS = 600
-OPEN_FILES = 512
 
 NEW_MOUNTS, NEW_IPC, NEW_USERS = 0x20000, 0x8000000, 0x10000000
 NEW_PROCESSES, NEW_NETWORK, NEW_HOST_NAME = 0x20000000, 0x40000000, 0x4000000
@@ -72,10 +75,9 @@ def readable_places(data: Path) -> list[Path]:
     Args:
         data: the folder of the course's data.
     """
-    helpers = ("__init__.py", "inside")
     python = {sys.prefix, sys.base_prefix, sysconfig.get_path("purelib"), *site.getsitepackages()}
     places = [Path(place) for place in (*SYSTEM, *SYSTEM_FILES, *sorted(python))]
-    places += [data, *(path for name in helpers for path in sorted(PACKAGE.glob(name)))]
+    places += [data, *(PACKAGE / name for name in VISIBLE)]
     return [place for place in places if place.exists()]
 
 
@@ -102,9 +104,10 @@ def enter_room(readable: list[Path], room: str) -> None:
     _mount("room", room, "tmpfs", NO_SUID, "mode=755")
     for place in readable:
         _show(place, room)
-    for secret in SECRETS:
-        if Path(room + str(secret)).exists():
-            _mount("none", room + str(secret), "tmpfs", READ_ONLY, "size=0")
+    # If the package is in site-packages, which is shown, all of it is.
+    for other in (path for path in PACKAGE.iterdir() if path.name not in VISIBLE):
+        if Path(room + str(other)).is_dir():
+            _mount("none", room + str(other), "tmpfs", READ_ONLY, "size=0")
     _make_devices(room)
     for name in ("proc", PLACE[1:]):
         Path(room, name).mkdir()

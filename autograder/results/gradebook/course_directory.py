@@ -15,18 +15,24 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
+from autograder.checks import FOLDER
 from autograder.course.config import Course
 from autograder.errors import CourseError
 from autograder.files import replace_file
+from autograder.inside.limits import CELL_SECONDS
 from autograder.text import telling_line
 
-CELL_SECONDS = 30
 CONFIG = '''\
 """Configuration of nbgrader. Built by `course build`; edit nbgrader_config_local.py instead."""
 
+import os
 from pathlib import Path
 
 from autograder.course.compose import student_preprocessors
+
+# Where the kernels find the checks, unless the course has moved.
+if Path({checks!r}).is_dir():
+    os.environ[{variable!r}] = {checks!r}
 
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = {course_id!r}
@@ -67,6 +73,8 @@ def write_config(course: Course, place: Path | None = None, url: str | None = No
     text = CONFIG.format(
         course_id=course_id,
         seconds=CELL_SECONDS,
+        checks=str(course.checks.resolve()),
+        variable=FOLDER,
         gradebook=f"c.CourseDirectory.db_url = {url!r}\n" if url else "",
     )
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
