@@ -182,12 +182,20 @@ def _step(status, line: str) -> None:
 @main.command()
 @click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True)
-def prove(notebooks: tuple[str, ...], workers: int) -> None:
+@click.option(
+    "--everything",
+    is_flag=True,
+    help="Remember nothing, and judge each answer by all later checks, needed or not.",
+)
+def prove(notebooks: tuple[str, ...], workers: int, everything: bool) -> None:
     """Prove the checks against the answers in tests/answers/.
 
     The master and every right answer must get full points, the untouched notebook
     none, and each wrong answer must lose exactly the checks it names. Prints the kill
     matrix and writes it to build/prove/NOTEBOOK.md; exits 1 if anything differs.
+
+    What was proved before is not proved again unless something that it depends on has changed:
+    the check, the answer, the cells, the engine, the data or the version of a package.
     """
     from autograder.judging.sandbox.fork_client import warm_agents
 
@@ -195,7 +203,10 @@ def prove(notebooks: tuple[str, ...], workers: int) -> None:
     with warm_agents(course.data):  # it imports the slow libraries while this process does
         from autograder.commands import prove
 
-        good = [prove.prove(course, name, workers, console) for name in chosen(course, notebooks)]
+        good = [
+            prove.prove(course, name, workers, console, everything=everything)
+            for name in chosen(course, notebooks)
+        ]
     sys.exit(0 if all(good) else 1)
 
 

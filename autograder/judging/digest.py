@@ -31,6 +31,14 @@ def rules_digest(checks: Path, notebook: str) -> str:
     return hash_of(versions, *(part for p in paths for part in (p.name, p.read_bytes())))
 
 
+def engine_digest() -> str:
+    """Return a hash of what runs and judges a notebook's cells, without any notebook's checks."""
+    rooms = (PACKAGE / "judging", PACKAGE / "inside", PACKAGE / "checks" / "shared")
+    paths = [path for room in rooms for path in files_below(room)]
+    paths += [PACKAGE / "checks" / "__init__.py", *sorted(PACKAGE.glob("*.py"))]
+    return hash_of(*(part for p in paths for part in (p.name, p.read_bytes())))
+
+
 def data_digest(data: Path) -> str:
     """Return a hash of a folder of data."""
     return hash_of(*(path.read_bytes() for path in sorted(data.glob("*")) if path.is_file()))

@@ -65,6 +65,27 @@ def doubles_a_negative_number(double):
     expect_equal(double(-21), -42)
 '''
 
+MINI_ANSWERS = '''\
+"""Answers to the small notebook."""
+
+from autograder.course.corpus import right, wrong
+
+
+@right("double")
+def multiplies(x):
+    return x * 2
+
+
+@right("double")
+def takes_away_a_negative(x):
+    return x - -x
+
+
+@wrong("double", fails=["doubles_a_negative_number"])
+def doubles_the_size(x):
+    return abs(x) + abs(x)
+'''
+
 COURSE_TOML = """\
 title = "A small course"
 term = "Test"
