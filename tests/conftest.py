@@ -3,36 +3,72 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from autograder.course.compose import Built, compose
 from autograder.course.config import Course, load_course
+from tests.support import remembered
 from tests.support.course import ROOT, small_course
+from tests.support.proof import EVERYTHING
+from tests.support.remembered import PASSED, REASON
 
 # Tests and their kernels share the cores; threads that wait for one another's cores spin.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-# Roughly in seconds.
+# What takes longest, so that no core waits at the end for one begun last. Roughly in seconds.
 SLOWEST = {
-    "test_attacks.py": 600,
     "test_in_jupyterlab.py": 400,
-    "test_fuzzing.py": 200,
-    "test_graders_agree.py": 150,
-    "test_grade.py": 120,
-    "test_demo.py": 100,
+    "test_attacks.py": 150,
     "test_nbgrader_walk.py": 120,
+    "test_demo.py": 100,
+    "test_graders_agree.py": 90,
+    "test_grade.py": 80,
     "test_gradescope.py": 70,
     "test_nbgrader.py": 60,
+    "test_fuzzing.py": 50,
     "test_gradebook.py": 40,
 }
+# Files of which every test is its own: they share no costly fixture, and one may take minutes.
+SPLIT = {"test_graders_agree.py"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slowest files first, so that no core waits at the end for one begun last."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give all tests of a file to one worker, and begin with the slowest.
+
+    What only `make proof` runs is left out unless it is that.
+    """
+    if not EVERYTHING:
+        config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("proof")])
+        items[:] = [item for item in items if not item.get_closest_marker("proof")]
+    for item in items:
+        alone = item.path.name in SPLIT
+        item.add_marker(pytest.mark.xdist_group(item.name if alone else str(item.path)))
     items.sort(key=lambda item: SLOWEST.get(item.path.name, 0), reverse=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Note whether a test has passed, for ``once``."""
+    report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say how many tests were not run because they have passed with the same inputs."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    remembered = sum(REASON in str(report.longrepr) for report in skipped)
+    terminalreporter.write_line(f"{remembered} proofs remembered (build/proofs)")
+
+
+@pytest.fixture
+def once(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Skips a test that has passed with the inputs it is called with; see support/remembered.py."""
+    return remembered.once(request)
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,8 @@ from autograder.intake.matching import match
 from autograder.intake.sources import RESERVED
 from autograder.processes import find_own_tools
 from tests.support.course import ROOT, small_course
-from tests.support.mutations import MUTANTS, PICTURE, WILD, Mutant, key_of, kinds, mutant, odd_name
+from tests.support.mutations import PICTURE, WILD, Mutant, key_of, kinds, mutant, odd_name
+from tests.support.proof import MUTANTS
 from tests.support.released import NAMES, check_promises, released
 
 NAME = "01_mini"

@@ -1,12 +1,12 @@
-"""nbgrader and otter give every corpus answer the score that the corpus says.
+"""nbgrader and otter give answers of the corpus the score that the corpus says.
 
-So they agree with the judge in a second process, of which `course prove` shows the same.
+So they agree with the judge in a second process, of which `course prove` shows the same of every
+answer. `make test` has them see every check fail and pass, `make proof` every answer.
 
-Each submission carries one answer to every exercise, so that the whole corpus fits
-into a few. Where an answer stands beside a wrong one that it calls, only the graders'
-agreement counts; every answer also stands where none hides its score, and gets there what
-the corpus says of it alone. Agreement alone counts, too, for a check that uses two
-exercises, one of them answered wrongly.
+Each submission carries one answer to every exercise, so that a corpus fits into a few. Where an
+answer stands beside a wrong one that it calls, only the graders' agreement counts; every answer
+also stands where none hides its score, and gets there what the corpus says of it alone. Agreement
+alone counts, too, for a check that uses two exercises, one of them answered wrongly.
 """
 
 import json
@@ -32,6 +32,8 @@ from autograder.results.gradebook.course_directory import (
     write_config,
 )
 from tests.support.course import ROOT, answers_of
+from tests.support.proof import telling_answers
+from tests.support.remembered import notebook_key
 from tests.support.submissions import mixed_submissions, rough_submissions
 
 pytestmark = pytest.mark.slow
@@ -92,11 +94,12 @@ def nbgrader_points(
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", NAMES)
-def test_every_grader_gives_the_same_points(course, built, name, tmp_path):
+def test_every_grader_gives_the_same_points(course, built, name, tmp_path, once):
+    once(notebook_key(name))
     find_own_tools()
     master = built[name].master
     checks = master.checks_by_id
-    corpus = answers_of(name)
+    corpus = telling_answers(master, answers_of(name))
     mixed = mixed_submissions(built[name], corpus)
     if name == NAMES[0]:  # how graders bear these does not depend on the notebook
         mixed |= rough_submissions(built[name], corpus)

@@ -8,7 +8,7 @@ import pytest
 from autograder.commands.cli import main
 from tests.attacks import load_attacks
 from tests.support.course import ROOT, answers_of
-from tests.support.mutations import MUTANTS
+from tests.support.proof import ALL_MUTANTS
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def test_the_figures_are_those_of_the_course(course, built):
         r"([\d,]+) documented wrong": sum(not answer.right for answer in answers),
         r"and (\d+) right ones": sum(answer.right for answer in answers),
         r"of (\d+) hostile submissions": len(load_attacks()),
-        r"([\d,]+) damaged notebooks": MUTANTS,
+        r"([\d,]+) damaged notebooks": ALL_MUTANTS,
     }
     text = " ".join(README.split())
     said = {pattern: re.search(pattern, text)[1].replace(",", "") for pattern in counts}

@@ -15,6 +15,28 @@ import nbformat
 from tests.attacks import LOOT_MARK, Attack, load_attacks, solved, student_copy
 from tests.support.course import COURSE, ROOT
 
+# One or two at every place where what a student made meets the engine: what compares, the wire, the
+# limits, the file system, other processes, the notebook file, the archive, what people open.
+# `make test` grades these, `make proof` all.
+BOUNDARY = frozenset(
+    """
+    patched_comparisons patched_run_check replaced_modules jumping_tracer import_finder
+    files_beside_the_notebook always_equal lying_tensor nan_everywhere numbers_as_words
+    deep_lists fake_outputs edited_checks copied_grade_id skipped_checks results_files
+    gradebook_written sockets_flooded late_thread left_behind agent_that_agrees
+    agent_with_wrong_forms agent_with_odd_changes several_answers huge_answers patched_codec
+    patched_default_device patched_seeds inputs_zeroed_in_place shared_input_spoiled
+    input_as_exception input_displayed input_sent_out told_by_a_later_cell
+    told_by_value_of_a_number source_on_disk source_in_proc source_in_gradebook
+    others_submissions other_programs reason_of_a_failure answers_by_values truth_values
+    name_put_together evaluated_text in_a_thread endless_function endless_in_c half_an_answer
+    grader_not_heard fork_bomb memory_of_children full_disk exit_in_a_function
+    segmentation_fault stopped closed_descriptors question_to_nobody data_deleted
+    megabytes_of_message exception_that_talks_for_ever result_that_bites deep_result
+    odd_tensors truncated nested_without_end half_characters too_many_cells
+    link_to_a_classmate zip_bomb endless_markdown scripts beacons
+    """.split()  # noqa: SIM905  # a list of words reads better than of strings
+)
 ATTACKS = {f"{a.family}-{a.name}".replace("_", "-"): a for a in load_attacks()}
 NOTEBOOK = "01_pytorch_basics"
 # Before, between and after the attackers, in the order of grading.

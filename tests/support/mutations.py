@@ -25,7 +25,6 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-MUTANTS = 2_000
 PICTURE = (  # one pixel, as a PNG
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
     "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
