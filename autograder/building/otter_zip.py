@@ -22,6 +22,7 @@ CARRIED = (
     "autograder/__init__.py",
     "autograder/checks/__init__.py",
     "autograder/checks/common.py",
+    "autograder/checks/verdict.py",
     "autograder/judging/judge.py",
     "autograder/judging/limits.py",
     "autograder/judging/otter_plugin.py",

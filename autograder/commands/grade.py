@@ -50,6 +50,7 @@ from autograder.results.report import write_report
 from autograder.results.result import Result, Row
 from autograder.text import printable
 
+OLDER = "Kept results of an older version are there; those submissions will be judged again."
 LONG_TABLE = 60  # students; the table of more is not printed
 
 
@@ -85,7 +86,7 @@ class Job:
 
 
 @dataclass
-class Outcomes:
+class RunResults:
     """What has come of the submissions of a run."""
 
     results: list[Result] = field(default_factory=list)
@@ -262,18 +263,18 @@ def grade(
             book.refuse_other_cells(master)
         klass = Class(course, book, Ledger(out / "results"), masters)
         placed = sorted((s for s in found if s.notebook in masters), key=lambda s: s.notebook)
-        outcomes = _grade_all(klass, placed, console, settings)
-        rows = list(book.rows(masters.values(), outcomes.results))
+        done = _grade_all(klass, placed, console, settings)
+        rows = list(book.rows(masters.values(), done.results))
         unplaced = [s for s in found if not s.notebook]
         rows += [Row(s.student, "", "", "", 0, 0, "broken", s.problem) for s in unplaced]
         RegradeNotes(out).finish(rows)
-        _write_all(course, masters, outcomes, rows, out, settings, console)
+        _write_all(course, masters, done, rows, out, settings, console)
         if settings.feedback:
-            _write_feedback(book, masters, outcomes, out, console)
-    write_page(course, find_mistakes(list(masters.values()), outcomes.results, out), out)
+            _write_feedback(book, masters, done, out, console)
+    write_page(course, find_mistakes(list(masters.values()), done.results, out), out)
     # Last: the report links what lies beside it.
-    write_report(course, list(masters.values()), outcomes.results, rows, out / "report.html")
-    _tell(masters, outcomes, unplaced, rows, out, console)
+    write_report(course, list(masters.values()), done.results, rows, out / "report.html")
+    _tell(masters, done, unplaced, rows, out, console)
     return rows
 
 
@@ -310,9 +311,9 @@ def last_run(out: Path, workers: int) -> tuple[list[str], Settings]:
 
 def _grade_all(
     klass: Class, submissions: list[Submission], console: Console, settings: Settings
-) -> Outcomes:
+) -> RunResults:
     """Judge what is new and enter it; return what came of every submission."""
-    outcomes = Outcomes()
+    done = RunResults()
     waiting: dict[pool.Task, Job] = {}
     columns = (
         TextColumn("{task.description}"),
@@ -326,9 +327,13 @@ def _grade_all(
         bar = progress.add_task("grading", total=len(submissions))
 
         def tasks() -> Iterator[pool.Task]:
+            told = False
             for job in klass.jobs(submissions):
+                if klass.ledger.met_older and not told:
+                    console.print(OLDER, soft_wrap=True)
+                    told = True
                 if isinstance(job, Result):
-                    outcomes.results.append(job)
+                    done.results.append(job)
                     progress.advance(bar)
                 else:
                     waiting[job.task] = job
@@ -340,14 +345,14 @@ def _grade_all(
                 _tell_isolation(client, console)
                 for task, result in pool.judge_all(client, itertools.chain([first], todo)):
                     entered = klass.enter(waiting.pop(task), result)
-                    outcomes.results.append(entered)
-                    outcomes.judged.setdefault(task.notebook, []).append(task.student)
+                    done.results.append(entered)
+                    done.judged.setdefault(task.notebook, []).append(task.student)
                     progress.advance(bar)
-    known = len(outcomes.results) - sum(map(len, outcomes.judged.values()))
-    if outcomes.judged and known:
+    known = len(done.results) - sum(map(len, done.judged.values()))
+    if done.judged and known:
         console.print(f"{known} of {len(submissions)} are as they were and not judged again")
-    outcomes.results.sort(key=lambda result: (result.student, result.notebook))
-    return outcomes
+    done.results.sort(key=lambda result: (result.student, result.notebook))
+    return done
 
 
 def _workers(settings: Settings):
@@ -366,7 +371,7 @@ def _tell_isolation(client, console: Console) -> None:
 def _write_all(
     course: Course,
     masters: dict[str, Master],
-    outcomes: Outcomes,
+    done: RunResults,
     rows: list[Row],
     out: Path,
     settings: Settings,
@@ -379,20 +384,20 @@ def _write_all(
         if settings.roster:
             console.print(f"canvas.csv: {line}", markup=False, soft_wrap=True)
     if settings.gradescope:
-        for result in outcomes.results:
+        for result in done.results:
             path = out / "gradescope" / result.student / result.notebook / "results.json"
             write_gradescope(masters[result.notebook], result, path)
 
 
 def _write_feedback(
-    book: Book, masters: dict[str, Master], outcomes: Outcomes, out: Path, console: Console
+    book: Book, masters: dict[str, Master], done: RunResults, out: Path, console: Console
 ) -> None:
     """Write the feedback pages of what was judged, and those that are not there."""
     for name, master in masters.items():
-        judged = set(outcomes.judged.get(name, ()))
+        judged = set(done.judged.get(name, ()))
         students = [
             result.student
-            for result in outcomes.results
+            for result in done.results
             if result.notebook == name
             and not result.problem
             and (result.student in judged or not feedback_page(out, result.student, name).is_file())
@@ -410,7 +415,7 @@ def feedback_page(out: Path, student: str, name: str) -> Path:
 
 def _tell(
     masters: dict[str, Master],
-    outcomes: Outcomes,
+    done: RunResults,
     unplaced: list[Submission],
     rows: list[Row],
     out: Path,
@@ -424,7 +429,7 @@ def _tell(
             console.print(score_table(master, mine, console.width))
         else:
             console.print(f"{name}: {students} submissions; their points are in report.html")
-    for refused in (*outcomes.results, *unplaced):
+    for refused in (*done.results, *unplaced):
         if refused.problem:
             said = f"[red]{refused.student} could not be graded:[/red]"
             console.print(f"{said} {escape(refused.problem)}", soft_wrap=True)

@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autograder.checks import checks_by_id
+from autograder.checks.verdict import Verdict
 from autograder.course.cells import grade_id, with_answers
 from autograder.course.compose import compose
 from autograder.course.config import Course
 from autograder.course.corpus import Answer, load_answers
 from autograder.course.master import Master, without_markers
-from autograder.judging.judge import Verdict
 from autograder.judging.sandbox.fork_client import SUPPORTED
 from autograder.judging.submission import run_submission
 

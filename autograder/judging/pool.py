@@ -32,7 +32,7 @@ from autograder.errors import CourseError
 from autograder.files import hash_of
 from autograder.judging.sandbox import fork_client
 from autograder.judging.submission import run_submission
-from autograder.results.result import Outcome, Result
+from autograder.results.result import Result
 
 PASSED_ON = (fork_client.ADDRESS, "OMP_NUM_THREADS")
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -43,7 +43,7 @@ TASKS_A_WORKER = 3  # that wait, so that none idles while its next one is prepar
 JUDGING = (
     *("inside/agent", "inside/codec", "inside/preload", "inside/spies", "judging/judge"),
     *("judging/session", "judging/submission", "intake/matching", "intake/release"),
-    *("intake/reading", "checks/__init__", "checks/common"),
+    *("intake/reading", "checks/__init__", "checks/common", "checks/verdict"),
 )
 
 
@@ -107,12 +107,11 @@ def judge_task(task: Task) -> Result:
         )
     began, own = time.monotonic(), time.thread_time()
     run = run_submission(nbformat.from_dict(json.loads(task.text)), checks)
-    outcomes = {key: Outcome(v.passed, v.kind, v.message) for key, v in run.verdicts.items()}
     return Result(
         task.student,
         task.notebook,
         task.digest,
-        outcomes,
+        run.verdicts,
         notes=task.notes + run.notes,
         seconds=round(time.monotonic() - began, 3),
         cpu_seconds=round(time.thread_time() - own + run.used.cpu_seconds, 3),

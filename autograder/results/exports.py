@@ -110,15 +110,15 @@ def write_gradescope(master: Master, result: Result, path: Path) -> None:
 
 
 def _test(key: str, check: Check, result: Result) -> dict:
-    if key not in result.outcomes:
-        raise CourseError(f"the result of {result.student} has no outcome of {key}")
-    outcome = result.outcomes[key]
+    if key not in result.verdicts:
+        raise CourseError(f"the result of {result.student} has no verdict on {key}")
+    verdict = result.verdicts[key]
     return {
         "name": key,
-        "score": check.points if outcome.passed else 0.0,
+        "score": verdict.earned(check.points),
         "max_score": check.points,
-        "status": "passed" if outcome.passed else "failed",
-        "output": _cut(outcome.message),
+        "status": "passed" if verdict.passed else "failed",
+        "output": _cut(verdict.message),
         "output_format": "text",
         "visibility": AFTER if check.hidden else "visible",
     }

@@ -36,6 +36,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
+from autograder.checks.verdict import is_full
 from autograder.course.cells import grade_id
 from autograder.course.compose import COLAB_BADGE
 from autograder.files import copy_marks, replace_file
@@ -44,7 +45,7 @@ from autograder.results.regrade_notes import Regrade
 
 TABLE_OF_CONTENTS = '<div id="toc">'  # in nbgrader's template, before what a student wrote
 CHECK_IN_CONTENTS = re.compile(
-    r'(<a href="#(\w+)-(public|hidden)-(\d+)">)Test cell</a> \(Score: ([\d.]+) / ([\d.]+)\)'
+    r'(<a href="#(\w+)-(public|hidden)-(\d+)">)Test cell</a> \(Score: (-?[\d.]+) / ([\d.]+)\)'
 )
 # The columns of tables touch in nbgrader's page.
 TABLE_STYLE = "<style>.rendered_html td, .rendered_html th { padding: 0.2em 0.8em; }</style>\n"
@@ -127,7 +128,7 @@ def write_feedback(config: Config, name: str, graded: Mapping[str, Graded]) -> d
             resources = converter.init_single_notebook_resources(path)
             with cpu_limit(PAGE_SECONDS):
                 text, _ = exporter.from_filename(path, resources=resources)
-            text = with_regrades(with_names(text), found.regrades)
+            text = with_regrades(with_names(text, found.scores), found.regrades)
             replace_file(page / f"{name}.html", text)
             copy_marks(source, page)
         except CpuLimit:
@@ -137,16 +138,21 @@ def write_feedback(config: Config, name: str, graded: Mapping[str, Graded]) -> d
     return failed
 
 
-def with_names(page: str) -> str:
+def with_names(page: str, scores: Mapping[str, tuple[float, float]]) -> str:
     """Return a feedback page that names the checks in its contents; those that failed in bold.
 
     In nbgrader's own page each of the fifty is called "Test cell".
+
+    Args:
+        page: nbgrader's.
+        scores: score and maximum by the id of a check.
     """
 
     def named(check: re.Match) -> str:
         link, exercise, kind, number, score, points = check.groups()
         line = f"{link}{exercise}: {kind} check {number}</a> (Score: {score} / {points})"
-        return line if float(score) == float(points) else f"<strong>{line}</strong>"
+        is_passed = is_full(*scores[f"{exercise}-{kind}-{number}"])
+        return line if is_passed else f"<strong>{line}</strong>"
 
     contents, end, rest = page.partition("</ol>")
     contents = CHECK_IN_CONTENTS.sub(named, contents)

@@ -11,7 +11,7 @@ import hashlib
 from pathlib import Path
 
 from autograder.files import replace_file
-from autograder.results.result import Result
+from autograder.results.result import OlderForm, Result
 
 
 class Ledger:
@@ -19,15 +19,23 @@ class Ledger:
 
     Args:
         folder: is made when the first result comes.
+
+    Attributes:
+        met_older: whether a result that was asked for is there in the form of an older
+            version. It counts as not there.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.met_older = False
 
     def find(self, notebook: str, student: str, digest: str) -> Result | None:
         """Return the result of this very submission, if it is there."""
         try:
             result = Result.loads(self._path(notebook, student).read_text(encoding="utf-8"))
+        except OlderForm:
+            self.met_older = True
+            return None
         except (OSError, ValueError):
             return None
         return result if result.digest == digest else None

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -79,6 +80,29 @@ def test_a_file_called_like_markup_is_named_as_it_is_called(small):
     console = Console(record=True, width=200, file=io.StringIO())
     grade_it(small, console, feedback=False)
     assert "only essay [bold] [y].txt" in console.export_text()
+
+
+@pytest.mark.slow
+def test_results_of_an_older_version_are_judged_again_and_that_is_said_once(small):
+    shutil.copytree(small.root / "class" / "ada", small.root / "class" / "ben")
+    grade_it(small, feedback=False)
+    paths = list((small.root / "out" / "results").rglob("*.json"))
+    for path in paths:
+        fields = json.loads(path.read_text())
+        del fields["form"]
+        verdicts = fields.pop("verdicts").items()
+        fields["outcomes"] = {k: {"passed": v["kind"] == "passed", **v} for k, v in verdicts}
+        path.write_text(json.dumps(fields))
+    said = []
+    for _ in range(2):
+        console = Console(record=True, width=200, file=io.StringIO())
+        grade_it(small, console, feedback=False)
+        said.append(console.export_text())
+    assert said[0].count("results of an older version are there") == 1
+    assert "will be judged again" in said[0] and "are as they were" not in said[0]
+    assert "older version" not in said[1]
+    assert len(paths) == 2 and all('"form"' in path.read_text() for path in paths)
+    assert points(small) == 2
 
 
 def test_a_run_over_notebooks_that_nobody_handed_in_is_refused(course, built, tmp_path):

@@ -5,10 +5,11 @@ import json
 
 import pytest
 
+from autograder.checks.verdict import Verdict
 from autograder.course.master import load_master
 from autograder.errors import CourseError
 from autograder.results.exports import write_canvas, write_csv, write_gradescope
-from autograder.results.result import Outcome, Result, Row
+from autograder.results.result import Result, Row
 
 NAME = "01_pytorch_basics"
 
@@ -172,9 +173,9 @@ def master(course):
 
 def test_gradescope_shows_ids_and_messages_and_holds_hidden_checks_back(master, tmp_path):
     failed = next(key for key, check in master.checks_by_id.items() if check.hidden)
-    outcomes = dict.fromkeys(master.checks_by_id, Outcome(True))
-    outcomes[failed] = Outcome(False, "mismatch", "Hint: look again. \ud800")
-    result = Result("ada", NAME, "d", outcomes, notes=("A cell was there twice.",), seconds=12.6)
+    verdicts = dict.fromkeys(master.checks_by_id, Verdict())
+    verdicts[failed] = Verdict("mismatch", "Hint: look again. \ud800")
+    result = Result("ada", NAME, "d", verdicts, notes=("A cell was there twice.",), seconds=12.6)
     write_gradescope(master, result, tmp_path / "results" / "results.json")
     text = (tmp_path / "results" / "results.json").read_text()
     report = json.loads(text)
@@ -199,5 +200,5 @@ def test_gradescope_says_why_a_submission_could_not_be_graded(master, tmp_path):
 
 
 def test_gradescope_refuses_a_result_of_other_checks(master, tmp_path):
-    with pytest.raises(CourseError, match="no outcome of"):
+    with pytest.raises(CourseError, match="no verdict on"):
         write_gradescope(master, Result("ada", NAME, "d"), tmp_path / "results.json")
