@@ -50,7 +50,7 @@ def test_the_zip_carries_environment_data_helper_and_only_its_checks(unpacked, b
     } <= files
     assert not [file for file in files if "solution" in file or file.endswith(".ipynb")]
     modules = {path.stem for path in (unpacked / "autograder" / "checks").glob("*.py")}
-    assert modules == {"__init__", "common", name.partition("_")[2]}
+    assert modules == {"__init__", "common", "verdict", name.partition("_")[2]}
     tests = {path.stem for path in (unpacked / "tests").glob("*.py")}
     assert tests == set(built[name].master.exercises)
     environment = yaml.safe_load((unpacked / "environment.yml").read_text())
