@@ -77,11 +77,20 @@ class Settings:
 
 @dataclass
 class Job:
-    """One submission on its way from the file to the gradebook."""
+    """One submission on its way from the file to the gradebook.
+
+    Attributes:
+        submission: as it was found.
+        original: the file.
+        notebook: the submission, matched to the release.
+        notes: what finding and matching say of it.
+        task: what a worker gets.
+    """
 
     submission: Submission
     original: bytes
     notebook: NotebookNode
+    notes: tuple[str, ...]
     task: pool.Task
 
 
@@ -141,18 +150,18 @@ class Class:
             try:
                 original = submission.read()
                 digest = self.digest_of(submission, original)
-                known = self.ledger.find(name, student, digest)
-                if known and student in self.entered[name]:
-                    yield known
-                    continue
                 matched = match(original, self.book.release(self.masters[name]))
             except CourseError as error:
                 yield self.refuse(submission, error.message, original)
                 continue
             notes = submission.notes + matched.notes
+            known = self.ledger.find(name, student, digest)
+            if known and student in self.entered[name]:
+                yield replace(known, notes=notes + known.notes)
+                continue
             text = json.dumps(code_of(matched.notebook))
-            task = pool.Task(student, name, digest, self.checks[name], text, notes)
-            yield Job(submission, original, matched.notebook, task)
+            task = pool.Task(student, name, digest, self.checks[name], text)
+            yield Job(submission, original, matched.notebook, notes, task)
 
     def refuse(self, submission: Submission, problem: str, original: bytes | None) -> Result:
         """Enter a submission that cannot be graded."""
@@ -168,9 +177,18 @@ class Class:
         return result
 
     def enter(self, job: Job, result: Result) -> Result:
-        """Put a result into the gradebook and note it as done."""
+        """Put a result into the gradebook and note it as done.
+
+        Args:
+            job: the submission.
+            result: what judging gave, with no other notes than its own.
+
+        Returns:
+            the result with the notes of this run, too.
+        """
+        whole = replace(result, notes=job.notes + result.notes)
         if result.problem:
-            submission = replace(job.submission, notes=result.notes)
+            submission = replace(job.submission, notes=whole.notes)
             return self.refuse(submission, result.problem, job.original)
         submitted: datetime | None = job.submission.submitted
         master = self.masters[result.notebook]
@@ -179,7 +197,7 @@ class Class:
         # If the run ends before it writes the new page, no page is better than the old score.
         feedback_page(self.book.out, result.student, master.name).unlink(missing_ok=True)
         self.ledger.store(result)
-        return result
+        return whole
 
 
 def code_of(notebook: NotebookNode) -> NotebookNode:

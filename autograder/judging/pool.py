@@ -56,7 +56,6 @@ class Task:
         digest: of all that the result depends on.
         checks_digest: of the checks that it is to be judged by.
         text: the submission, matched to the release, as JSON.
-        notes: what was odd about it.
     """
 
     student: str
@@ -64,7 +63,6 @@ class Task:
     digest: str
     checks_digest: str
     text: str
-    notes: tuple[str, ...] = ()
 
 
 def checks_digest(notebook: str) -> str:
@@ -112,7 +110,7 @@ def judge_task(task: Task) -> Result:
         task.notebook,
         task.digest,
         run.verdicts,
-        notes=task.notes + run.notes,
+        notes=run.notes,
         seconds=round(time.monotonic() - began, 3),
         cpu_seconds=round(time.thread_time() - own + run.used.cpu_seconds, 3),
     )
@@ -242,4 +240,4 @@ def _result_of(future, task: Task) -> Result:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         problem = f"grading failed: {type(error).__name__} in {where}"
-    return Result(task.student, task.notebook, task.digest, problem=problem, notes=task.notes)
+    return Result(task.student, task.notebook, task.digest, problem=problem)

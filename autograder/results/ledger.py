@@ -1,5 +1,8 @@
 """What a run has done, so that the next one need not do it again: a file a submission.
 
+Only what judging has found of a file's bytes is kept. What finding and matching say of a submission
+may be otherwise in the next run: whether it is the last of two versions, for instance.
+
 A file is written after the gradebook has the result. So a run that was killed at any moment does
 again at most what it was doing.
 """
@@ -49,7 +52,7 @@ class Ledger:
         return sorted(found, key=lambda result: result.student)
 
     def store(self, result: Result) -> None:
-        """Note a result as done."""
+        """Note a result as done; its notes are those of judging alone."""
         replace_file(self._path(result.notebook, result.student), result.dumps())
 
     def forget(self, notebook: str, student: str) -> None:
