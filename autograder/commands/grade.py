@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -402,9 +403,13 @@ def _write_all(
         if settings.roster:
             console.print(f"canvas.csv: {line}", markup=False, soft_wrap=True)
     if settings.gradescope:
+        rows_of: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in gradable:
+            rows_of[row.student, row.notebook].append(row)
         for result in done.results:
+            mine = rows_of[result.student, result.notebook]
             path = out / "gradescope" / result.student / result.notebook / "results.json"
-            write_gradescope(masters[result.notebook], result, path)
+            write_gradescope(masters[result.notebook], result, mine, path)
 
 
 def _write_feedback(

@@ -13,7 +13,7 @@ from functools import cached_property
 from autograder.checks import Check
 from autograder.checks.verdict import Verdict, is_full
 from autograder.course.master import Master
-from autograder.results.result import Result, Row
+from autograder.results.result import Result, Row, ids_by_names
 
 WORDS = {
     "mismatch": "wrong",
@@ -465,7 +465,7 @@ def _notebook(
 ) -> NotebookNumbers:
     checks = master.checks_by_id
     numbers = {key: number for number, key in enumerate(checks, first)}
-    keys = {(check.exercise, check.name): key for key, check in checks.items()}
+    keys = ids_by_names(master)
     rows_of: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         rows_of[row.student].append(row)

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from autograder.checks.verdict import Verdict, is_full
+from autograder.course.master import Master
 
 # Of the text that Result.dumps makes. It goes up when Result or Verdict gets other fields.
 FORM = 2
@@ -89,3 +90,8 @@ class Row:
     def is_full(self) -> bool:
         """Whether no point is missing."""
         return is_full(self.points, self.maximum)
+
+
+def ids_by_names(master: Master) -> dict[tuple[str, str], str]:
+    """Return the ids of a notebook's checks by what a row has: exercise and name."""
+    return {(check.exercise, check.name): key for key, check in master.checks_by_id.items()}
