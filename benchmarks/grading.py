@@ -145,7 +145,7 @@ def run(*command: str, folder: Path) -> None:
 def hand_in(built: dict[str, Built], count: int, folder: Path) -> None:
     """Write a class: ``count`` students with a submission of every notebook."""
     for name, each in built.items():
-        mixed = list(mixed_submissions(each, load_answers(name)).values())
+        mixed = list(mixed_submissions(each, load_answers(course, name)).values())
         for number in range(count):
             path = folder / f"student{number:04}" / name / f"{name}.ipynb"
             path.parent.mkdir(parents=True)

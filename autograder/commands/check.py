@@ -16,13 +16,13 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.checks import Check
+from autograder.checks.shared.verdict import Verdict
 from autograder.course.compose import compose
 from autograder.course.config import Course
 from autograder.errors import CourseError
 from autograder.intake.catalogue import Catalogue
 from autograder.intake.listing import File
 from autograder.intake.matching import match
-from autograder.judging.judge import Verdict
 from autograder.judging.submission import Run, run_submission
 from autograder.text import in_points, printable
 
@@ -107,7 +107,7 @@ def lines(checked: Checked) -> Iterator[str]:
     for key, check in checked.checks.items():
         yield from _check(check, verdicts[key], bool(checked.run.raised))
     passed = sum(verdict.passed for verdict in verdicts.values())
-    points = sum(c.points for key, c in checked.checks.items() if verdicts[key].passed)
+    points = sum(verdicts[key].earned(check.points) for key, check in checked.checks.items())
     total = sum(check.points for check in checked.checks.values())
     yield (
         f"{checked.notebook}: {passed} of {len(verdicts)} public checks pass, {points:g} of "
@@ -118,7 +118,7 @@ def lines(checked: Checked) -> Iterator[str]:
 def _check(check: Check, verdict: Verdict, something_raised: bool) -> Iterator[str]:
     title = f"{check.exercise}: {check.name.replace('_', ' ')}"
     worth = in_points(check.points)
-    earned = check.points if verdict.passed else 0
+    earned = verdict.earned(check.points)
     mark, colour = ("✓", "green") if verdict.passed else ("✗", "red")
     if verdict.kind in UNSOLVED:
         mark, colour = "–", "yellow"

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -51,6 +52,7 @@ from autograder.results.report import write_report
 from autograder.results.result import Result, Row
 from autograder.text import printable
 
+OLDER = "Kept results of an older version are there; those submissions will be judged again."
 LONG_TABLE = 60  # students; the table of more is not printed
 
 
@@ -77,16 +79,25 @@ class Settings:
 
 @dataclass
 class Job:
-    """One submission on its way from the file to the gradebook."""
+    """One submission on its way from the file to the gradebook.
+
+    Attributes:
+        submission: as it was found.
+        original: the file.
+        notebook: the submission, matched to the release.
+        notes: what finding and matching say of it.
+        task: what a worker gets.
+    """
 
     submission: Submission
     original: bytes
     notebook: NotebookNode
+    notes: tuple[str, ...]
     task: pool.Task
 
 
 @dataclass
-class Outcomes:
+class RunResults:
     """What has come of the submissions of a run."""
 
     results: list[Result] = field(default_factory=list)
@@ -141,20 +152,20 @@ class Class:
             try:
                 original = submission.read()
                 digest = self.digest_of(submission, original)
-                known = self.ledger.find(name, student, digest)
-                if known and student in self.entered[name]:
-                    yield known
-                    continue
                 matched = match(original, self.book.release(self.masters[name]))
             except CourseError as error:
                 yield self.refuse(submission, error.message, original)
                 continue
             notes = submission.notes + matched.notes
+            known = self.ledger.find(name, student, digest)
+            if known and student in self.entered[name]:
+                yield replace(known, notes=notes + known.notes)
+                continue
             text = json.dumps(code_of(matched.notebook))
             task = pool.Task(
-                student, name, digest, self.rules[name], self.course.checks.resolve(), text, notes
+                student, name, digest, self.rules[name], self.course.checks.resolve(), text
             )
-            yield Job(submission, original, matched.notebook, task)
+            yield Job(submission, original, matched.notebook, notes, task)
 
     def refuse(self, submission: Submission, problem: str, original: bytes | None) -> Result:
         """Enter a submission that cannot be graded."""
@@ -170,9 +181,18 @@ class Class:
         return result
 
     def enter(self, job: Job, result: Result) -> Result:
-        """Put a result into the gradebook and note it as done."""
+        """Put a result into the gradebook and note it as done.
+
+        Args:
+            job: the submission.
+            result: what judging gave, with no other notes than its own.
+
+        Returns:
+            the result with the notes of this run, too.
+        """
+        whole = replace(result, notes=job.notes + result.notes)
         if result.problem:
-            submission = replace(job.submission, notes=result.notes)
+            submission = replace(job.submission, notes=whole.notes)
             return self.refuse(submission, result.problem, job.original)
         submitted: datetime | None = job.submission.submitted
         master = self.masters[result.notebook]
@@ -181,7 +201,7 @@ class Class:
         # If the run ends before it writes the new page, no page is better than the old score.
         feedback_page(self.book.out, result.student, master.name).unlink(missing_ok=True)
         self.ledger.store(result)
-        return result
+        return whole
 
 
 def code_of(notebook: NotebookNode) -> NotebookNode:
@@ -265,18 +285,18 @@ def grade(
             book.refuse_other_cells(master)
         klass = Class(course, book, Ledger(out / "results"), masters)
         placed = sorted((s for s in found if s.notebook in masters), key=lambda s: s.notebook)
-        outcomes = _grade_all(klass, placed, console, settings)
-        rows = list(book.rows(masters.values(), outcomes.results))
+        done = _grade_all(klass, placed, console, settings)
+        rows = list(book.rows(masters.values(), done.results))
         unplaced = [s for s in found if not s.notebook]
         rows += [Row(s.student, "", "", "", 0, 0, "broken", s.problem) for s in unplaced]
         RegradeNotes(out).finish(rows)
-        _write_all(course, masters, outcomes, rows, out, settings, console)
+        _write_all(course, masters, done, rows, out, settings, console)
         if settings.feedback:
-            _write_feedback(book, masters, outcomes, out, console)
-    write_page(course, find_mistakes(course, list(masters.values()), outcomes.results, out), out)
+            _write_feedback(book, masters, done, out, console)
+    write_page(course, find_mistakes(course, list(masters.values()), done.results, out), out)
     # Last: the report links what lies beside it.
-    write_report(course, list(masters.values()), outcomes.results, rows, out / "report.html")
-    _tell(masters, outcomes, unplaced, rows, out, console)
+    write_report(course, list(masters.values()), done.results, rows, out / "report.html")
+    _tell(masters, done, unplaced, rows, out, console)
     return rows
 
 
@@ -313,9 +333,9 @@ def last_run(out: Path, workers: int) -> tuple[list[str], Settings]:
 
 def _grade_all(
     klass: Class, submissions: list[Submission], console: Console, settings: Settings
-) -> Outcomes:
+) -> RunResults:
     """Judge what is new and enter it; return what came of every submission."""
-    outcomes = Outcomes()
+    done = RunResults()
     waiting: dict[pool.Task, Job] = {}
     columns = (
         TextColumn("{task.description}"),
@@ -329,9 +349,13 @@ def _grade_all(
         bar = progress.add_task("grading", total=len(submissions))
 
         def tasks() -> Iterator[pool.Task]:
+            told = False
             for job in klass.jobs(submissions):
+                if klass.ledger.met_older and not told:
+                    console.print(OLDER, soft_wrap=True)
+                    told = True
                 if isinstance(job, Result):
-                    outcomes.results.append(job)
+                    done.results.append(job)
                     progress.advance(bar)
                 else:
                     waiting[job.task] = job
@@ -343,14 +367,14 @@ def _grade_all(
                 _tell_isolation(client, console)
                 for task, result in pool.judge_all(client, itertools.chain([first], todo)):
                     entered = klass.enter(waiting.pop(task), result)
-                    outcomes.results.append(entered)
-                    outcomes.judged.setdefault(task.notebook, []).append(task.student)
+                    done.results.append(entered)
+                    done.judged.setdefault(task.notebook, []).append(task.student)
                     progress.advance(bar)
-    known = len(outcomes.results) - sum(map(len, outcomes.judged.values()))
-    if outcomes.judged and known:
+    known = len(done.results) - sum(map(len, done.judged.values()))
+    if done.judged and known:
         console.print(f"{known} of {len(submissions)} are as they were and not judged again")
-    outcomes.results.sort(key=lambda result: (result.student, result.notebook))
-    return outcomes
+    done.results.sort(key=lambda result: (result.student, result.notebook))
+    return done
 
 
 def _workers(settings: Settings):
@@ -369,7 +393,7 @@ def _tell_isolation(client, console: Console) -> None:
 def _write_all(
     course: Course,
     masters: dict[str, Master],
-    outcomes: Outcomes,
+    done: RunResults,
     rows: list[Row],
     out: Path,
     settings: Settings,
@@ -382,20 +406,24 @@ def _write_all(
         if settings.roster:
             console.print(f"canvas.csv: {line}", markup=False, soft_wrap=True)
     if settings.gradescope:
-        for result in outcomes.results:
+        rows_of: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for row in gradable:
+            rows_of[row.student, row.notebook].append(row)
+        for result in done.results:
+            mine = rows_of[result.student, result.notebook]
             path = out / "gradescope" / result.student / result.notebook / "results.json"
-            write_gradescope(masters[result.notebook], result, path)
+            write_gradescope(masters[result.notebook], result, mine, path)
 
 
 def _write_feedback(
-    book: Book, masters: dict[str, Master], outcomes: Outcomes, out: Path, console: Console
+    book: Book, masters: dict[str, Master], done: RunResults, out: Path, console: Console
 ) -> None:
     """Write the feedback pages of what was judged, and those that are not there."""
     for name, master in masters.items():
-        judged = set(outcomes.judged.get(name, ()))
+        judged = set(done.judged.get(name, ()))
         students = [
             result.student
-            for result in outcomes.results
+            for result in done.results
             if result.notebook == name
             and not result.problem
             and (result.student in judged or not feedback_page(out, result.student, name).is_file())
@@ -413,7 +441,7 @@ def feedback_page(out: Path, student: str, name: str) -> Path:
 
 def _tell(
     masters: dict[str, Master],
-    outcomes: Outcomes,
+    done: RunResults,
     unplaced: list[Submission],
     rows: list[Row],
     out: Path,
@@ -427,7 +455,7 @@ def _tell(
             console.print(score_table(master, mine, console.width))
         else:
             console.print(f"{name}: {students} submissions; their points are in report.html")
-    for refused in (*outcomes.results, *unplaced):
+    for refused in (*done.results, *unplaced):
         if refused.problem:
             said = f"[red]{refused.student} could not be graded:[/red]"
             console.print(f"{said} {escape(refused.problem)}", soft_wrap=True)

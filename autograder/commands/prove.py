@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from autograder.checks import checks_by_id, topic_of
+from autograder.checks.shared.verdict import Verdict
 from autograder.course.cells import grade_id, is_run, with_answers
 from autograder.course.compose import compose
 from autograder.course.config import Course
@@ -24,7 +25,6 @@ from autograder.course.dependencies import names_used, needed_for
 from autograder.course.master import Master, without_markers
 from autograder.files import hash_of
 from autograder.judging.digest import data_digest, engine_digest
-from autograder.judging.judge import Verdict
 from autograder.judging.memory import Memory, installed_versions
 from autograder.judging.sandbox.fork_client import SUPPORTED
 from autograder.judging.submission import run_submission

@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from autograder.checks import Check
+from autograder.checks.shared.verdict import Verdict
 from autograder.inside.student.course_helper import CHECK_SECONDS, Failure, run_check
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome of one check.
-
-    Attributes:
-        passed: whether it earns its points.
-        kind: "passed", or the kind of a course_helper.Failure.
-        message: what the student may read; for a hidden check its hint and no more.
-        detail: what the instructor may read.
-    """
-
-    passed: bool
-    kind: str
-    message: str
-    detail: str
 
 
 def judge(
@@ -40,7 +23,7 @@ def judge(
     """
     failure = run_check(check.function, names, seconds)
     if failure is None:
-        return Verdict(True, "passed", "", "")
+        return Verdict()
     return failed(check, failure, guarded=guarded)
 
 
@@ -52,7 +35,7 @@ def failed(check: Check, failure: Failure, *, guarded: bool) -> Verdict:
         message = guarded_message(check, failure)
     else:
         message = public_message(check, failure)
-    return Verdict(False, failure.kind, message, failure.text)
+    return Verdict(failure.kind, message, failure.text)
 
 
 def public_message(check: Check, failure: Failure) -> str:

@@ -31,7 +31,7 @@ from autograder.errors import CourseError
 from autograder.judging.digest import rules_digest
 from autograder.judging.sandbox import fork_client
 from autograder.judging.submission import run_submission
-from autograder.results.result import Outcome, Result
+from autograder.results.result import Result
 
 PASSED_ON = (fork_client.ADDRESS, "OMP_NUM_THREADS")
 CONNECT_SECONDS = 30
@@ -50,7 +50,6 @@ class Task:
         rules: the digest of what it is to be judged by.
         folder: with the modules of checks.
         text: the submission, matched to the release, as JSON.
-        notes: what was odd about it.
     """
 
     student: str
@@ -59,7 +58,6 @@ class Task:
     rules: str
     folder: Path
     text: str
-    notes: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -92,13 +90,12 @@ def judge_task(task: Task) -> Result:
         )
     began, own = time.monotonic(), time.thread_time()
     run = run_submission(nbformat.from_dict(json.loads(task.text)), checks)
-    outcomes = {key: Outcome(v.passed, v.kind, v.message) for key, v in run.verdicts.items()}
     return Result(
         task.student,
         task.notebook,
         task.digest,
-        outcomes,
-        notes=task.notes + run.notes,
+        run.verdicts,
+        notes=run.notes,
         seconds=round(time.monotonic() - began, 3),
         cpu_seconds=round(time.thread_time() - own + run.used.cpu_seconds, 3),
     )
@@ -228,4 +225,4 @@ def _result_of(future, task: Task) -> Result:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
         problem = f"grading failed: {type(error).__name__} in {where}"
-    return Result(task.student, task.notebook, task.digest, problem=problem, notes=task.notes)
+    return Result(task.student, task.notebook, task.digest, problem=problem)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from autograder.checks import Check
+from autograder.checks.shared.verdict import Verdict
 from autograder.course.cells import grade_id, is_run
 from autograder.inside.limits import CELL_SECONDS, CHECK_SECONDS
 from autograder.inside.student.course_helper import Failure, StudentRaised, TimeLimit, student_side
-from autograder.judging.judge import Verdict, failed, judge
+from autograder.judging.judge import failed, judge
 from autograder.judging.sandbox.fork_client import Used
 from autograder.judging.session import GONE, Session, StudentGone
 
@@ -90,10 +91,10 @@ def _judge_remotely(session: Session, check: Check, guarded: bool) -> Verdict:
         session.begin_check(check.parameters, CHECK_SECONDS)
         return judge(check, session, CHECK_SECONDS, guarded=guarded)
     except StudentGone:
-        return Verdict(False, "error", GONE, GONE)
+        return Verdict("error", GONE, GONE)
     except (StudentRaised, NotImplementedError) as problem:  # only a tampered process raises here
         return failed(check, Failure("error", str(problem), "Exception"), guarded=guarded)
     except TimeLimit:
-        return Verdict(False, "timeout", GONE, GONE)
+        return Verdict("timeout", GONE, GONE)
     finally:
         student_side.reset(token)

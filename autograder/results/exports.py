@@ -14,7 +14,8 @@ from autograder.checks import Check
 from autograder.course.master import Master
 from autograder.errors import CourseError
 from autograder.files import replace_file
-from autograder.results.result import Result, Row
+from autograder.results.result import Result, Row, ids_by_names
+from autograder.text import in_points
 
 # What spreadsheets take for a formula, in its wide form too: at the start of a text, and
 # after what some take for the end of a cell.
@@ -85,43 +86,68 @@ def write_canvas(
     return said + _not_final(rows) + (table.changes(headers, maxima) if table else [])
 
 
-def write_gradescope(master: Master, result: Result, path: Path) -> None:
+def write_gradescope(master: Master, result: Result, rows: Sequence[Row], path: Path) -> None:
     """Write the results.json that a Gradescope autograder leaves behind.
+
+    Its tests are the rows of grades.csv, and their scores add up to the same. A written answer
+    that nobody has graded has no score, as Gradescope's remarks have none; a zero would look
+    like a grade.
 
     A check goes by its id, which tells nothing of a hidden one. Public checks are visible
     at once, hidden ones after the grades are published: until then students cannot try
-    answers against them, and Gradescope shows no total.
+    answers against them, and Gradescope shows no total. So it is with points for written
+    answers, and with a late penalty, from which a total could be told.
 
     Args:
         master: the notebook's master.
-        result: what grading gave. If it could not be graded the score is 0 and the reason
-            is shown.
+        result: what grading gave. If it could not be graded the reason is shown, and the
+            score is 0 or that of an earlier hand-in.
+        rows: of grades.csv, those of the submission.
         path: the file.
+
+    Raises:
+        CourseError: a check has no row.
     """
     report: dict = {"visibility": "visible", "stdout_visibility": "hidden", "tests": []}
     report["execution_time"] = round(result.seconds)
     report["output"] = _cut("\n".join((result.problem, *result.notes)).strip())
     report["output_format"] = "text"
-    if result.problem:
+    tests = _tests(master, result.student, rows)
+    if result.problem and not any(row.points for row in rows):
         report["score"] = 0.0
     else:
-        report["tests"] = [_test(k, check, result) for k, check in master.checks_by_id.items()]
+        report["tests"] = tests
     replace_file(path, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
 
 
-def _test(key: str, check: Check, result: Result) -> dict:
-    if key not in result.outcomes:
-        raise CourseError(f"the result of {result.student} has no outcome of {key}")
-    outcome = result.outcomes[key]
-    return {
-        "name": key,
-        "score": check.points if outcome.passed else 0.0,
-        "max_score": check.points,
-        "status": "passed" if outcome.passed else "failed",
-        "output": _cut(outcome.message),
+def _tests(master: Master, student: str, rows: Sequence[Row]) -> list[dict]:
+    """Return a test a row, in their order; checks by their ids."""
+    checks, ids = master.checks_by_id, ids_by_names(master)
+    named = [(ids.get((row.exercise, row.check), row.exercise), row) for row in rows]
+    if missing := checks.keys() - {name for name, _ in named}:
+        raise CourseError(f"there is no row of {min(missing)} of {student}")
+    return [_test(name, checks.get(name), row) for name, row in named]
+
+
+def _test(name: str, check: Check | None, row: Row) -> dict:
+    """Return the test of a row.
+
+    Args:
+        name: what it is called.
+        check: which check it is; None if it is a written answer or a late penalty.
+        row: the row.
+    """
+    is_public = check is not None and not check.hidden
+    test = {
+        "name": name,
+        "output": "" if row.status == "broken" else _cut(row.message),
         "output_format": "text",
-        "visibility": AFTER if check.hidden else "visible",
+        "visibility": "visible" if is_public else AFTER,
     }
+    if check is None and row.status in ("needs grading", "broken") and not row.points:
+        return test | {"output": f"A person will give up to {in_points(row.maximum)} for this."}
+    status = "passed" if row.is_full else "failed"
+    return test | {"score": row.points, "max_score": row.maximum, "status": status}
 
 
 def _plain(value: str | float) -> str | float:

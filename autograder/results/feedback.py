@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-import bleach
-from bleach.css_sanitizer import CSSSanitizer
-from bs4 import BeautifulSoup
+import nh3
+from bs4 import BeautifulSoup, Tag
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter, TemplateExporter
 from nbconvert.filters import Highlight2HTML
@@ -36,6 +35,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
 from traitlets.config import Config
 
+from autograder.checks.shared.verdict import is_full
 from autograder.course.cells import grade_id
 from autograder.course.compose import COLAB_BADGE
 from autograder.files import copy_marks, replace_file
@@ -44,7 +44,7 @@ from autograder.results.regrade_notes import Regrade
 
 TABLE_OF_CONTENTS = '<div id="toc">'  # in nbgrader's template, before what a student wrote
 CHECK_IN_CONTENTS = re.compile(
-    r'(<a href="#(\w+)-(public|hidden)-(\d+)">)Test cell</a> \(Score: ([\d.]+) / ([\d.]+)\)'
+    r'(<a href="#(\w+)-(public|hidden)-(\d+)">)Test cell</a> \(Score: (-?[\d.]+) / ([\d.]+)\)'
 )
 # The columns of tables touch in nbgrader's page.
 TABLE_STYLE = "<style>.rendered_html td, .rendered_html th { padding: 0.2em 0.8em; }</style>\n"
@@ -54,33 +54,69 @@ MARKUP = ("text/html", "text/latex", "image/svg+xml")
 REMEMBERED = 5000  # cells; the notebooks of the course have some 1200
 PAGE_SECONDS = 20.0  # of CPU; a page takes a tenth of a second, the first some more
 # What the HTML in a text may be. MathJax reads mathematics in the finished page.
-TAGS = bleach.ALLOWED_TAGS | {"br", "caption", "dd", "del", "details", "div", "dl", "dt", "hr"}
+TAGS = {"a", "abbr", "acronym", "b", "blockquote", "br", "caption", "code", "dd", "del", "details"}
 TAGS |= {
+    "div",
+    "dl",
+    "dt",
+    "em",
     "h1",
     "h2",
     "h3",
     "h4",
     "h5",
     "h6",
+    "hr",
+    "i",
     "img",
     "ins",
     "kbd",
+}
+TAGS |= {
+    "li",
     "mark",
+    "ol",
     "p",
     "pre",
     "s",
     "section",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "summary",
 }
-TAGS |= {"small", "span", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead", "tr", "u"}
+TAGS |= {"sup", "table", "tbody", "td", "th", "thead", "tr", "u", "ul"}
 ATTRIBUTES = {"align", "alt", "class", "colspan", "height", "id", "open", "rowspan", "start"}
 ATTRIBUTES |= {"title", "width"}
-STYLES = CSSSanitizer(allowed_css_properties=["text-align"], allowed_svg_properties=[])
+ALIGNMENT = re.compile(
+    r"(?:^|;)\s*text-align\s*:\s*(left|right|center|justify|start|end)\s*(?=;|$)"
+)
 # //host/x is a file of another machine, and browsers read a backslash as a slash.
 BESIDE = r"(?![/\\])[^:\\\x00-\x20]*"
 LINK = re.compile(rf"(https?:|mailto:|#)[^\x00-\x20]*|{BESIDE}", re.IGNORECASE)
 PICTURE = re.compile(rf"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*|{BESIDE}")
 # They make links of their own, of any kind. All backslashes go, else the last would be another's.
 MATHJAX_LINK = re.compile(r"\\+(href|mmlToken)")
+# Of other elements only the tags go: what a student wrote between them is to be read, and nh3 would
+# drop some with all that is in them, or to the end of the text. What is left is cleaned after that.
+ELEMENT = re.compile(r"</?([A-Za-z][^\s/<>]*+)[^<>]*+>")
+UNFINISHED = re.compile(r"<(?=[^<>]*\Z)")
+INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# Nothing can stop nh3, and its time and memory grow with the square of what it gets: 100,000
+# characters may take it six seconds. Formatting that is left open is opened anew in what follows.
+MOST_CHARACTERS, MOST_PIECES = 100_000, 1_000_000
+PICTURE_DATA = re.compile(r'="data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=]*"')
+FORMATTING = re.compile(
+    r"<(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)\b", re.IGNORECASE
+)
+CLEANER = nh3.Cleaner(
+    tags=TAGS,
+    clean_content_tags=set(),
+    attributes={"*": ATTRIBUTES | {"href", "src", "style"}},  # which of them where: _restrict
+    url_schemes={"http", "https", "mailto", "data"},
+    link_rel=None,
+)
 
 
 @dataclass(frozen=True)
@@ -127,7 +163,7 @@ def write_feedback(config: Config, name: str, graded: Mapping[str, Graded]) -> d
             resources = converter.init_single_notebook_resources(path)
             with cpu_limit(PAGE_SECONDS):
                 text, _ = exporter.from_filename(path, resources=resources)
-            text = with_regrades(with_names(text), found.regrades)
+            text = with_regrades(with_names(text, found.scores), found.regrades)
             replace_file(page / f"{name}.html", text)
             copy_marks(source, page)
         except CpuLimit:
@@ -137,16 +173,21 @@ def write_feedback(config: Config, name: str, graded: Mapping[str, Graded]) -> d
     return failed
 
 
-def with_names(page: str) -> str:
+def with_names(page: str, scores: Mapping[str, tuple[float, float]]) -> str:
     """Return a feedback page that names the checks in its contents; those that failed in bold.
 
     In nbgrader's own page each of the fifty is called "Test cell".
+
+    Args:
+        page: nbgrader's.
+        scores: score and maximum by the id of a check.
     """
 
     def named(check: re.Match) -> str:
         link, exercise, kind, number, score, points = check.groups()
         line = f"{link}{exercise}: {kind} check {number}</a> (Score: {score} / {points})"
-        return line if float(score) == float(points) else f"<strong>{line}</strong>"
+        is_passed = is_full(*scores[f"{exercise}-{kind}-{number}"])
+        return line if is_passed else f"<strong>{line}</strong>"
 
     contents, end, rest = page.partition("</ol>")
     contents = CHECK_IN_CONTENTS.sub(named, contents)
@@ -261,31 +302,50 @@ class FeedbackRenderer(IPythonRenderer):
 def harmless(markup: str) -> str:
     """Return the HTML of a text with every element closed, and none that does more than format.
 
-    MathJax's commands for links go last: without its elements a text may spell one.
+    One that takes too long to parse is shown as it is, tags and all. MathJax's commands for
+    links go last: without its elements a text may spell one.
     """
-    clean = bleach.clean(
-        markup,
-        tags=TAGS,
-        attributes=_is_harmless,
-        protocols=("http", "https", "mailto", "data"),  # which of them where: _is_harmless
-        css_sanitizer=STYLES,
-        strip=True,
-    )
-    return MATHJAX_LINK.sub(r"\1", tidied(clean))
+    if _takes_long(markup):
+        return MATHJAX_LINK.sub(r"\1", f"<pre>{html.escape(markup)}</pre>")
+    text = markup.encode("utf-8", "replace").decode()
+    text = ELEMENT.sub(lambda tag: tag[0] if tag[1].lower() in TAGS else "", text)
+    text = CLEANER.clean(UNFINISHED.sub("&lt;", text))
+    soup = _parsed(INVISIBLE.sub("?", text))
+    for element in soup.select("[href], [src], [style]"):
+        for name in ("href", "src", "style"):
+            if name in element.attrs:
+                _restrict(element, name)
+    return MATHJAX_LINK.sub(r"\1", str(soup))
 
 
-def _is_harmless(tag: str, name: str, value: str) -> bool:
-    """Tell whether an element of a text may have this attribute."""
-    if name in ("href", "src"):
-        allowed = {"a": LINK, "img": PICTURE}.get(tag)
-        address = html.unescape(value)
-        return bool(allowed and allowed.fullmatch(address)) or (tag, address) == BADGE
-    return name in ATTRIBUTES or name == "style"
+def _takes_long(markup: str) -> bool:
+    text = PICTURE_DATA.sub("", markup)
+    pieces = text.count("<") * len(FORMATTING.findall(text))
+    return len(text) > MOST_CHARACTERS or pieces > MOST_PIECES
+
+
+def _restrict(element: Tag, name: str) -> None:
+    """Take an address or a style away from an element of a text, but for what formats."""
+    value = str(element[name])
+    if name == "style":
+        found = ALIGNMENT.findall(value.lower())
+        is_kept, value = bool(found), f"text-align: {found[-1]}" if found else ""
+    else:
+        allowed = {("a", "href"): LINK, ("img", "src"): PICTURE}.get((element.name, name))
+        is_kept = bool(allowed and allowed.fullmatch(value)) or (element.name, value) == BADGE
+    if is_kept:
+        element[name] = value
+    else:
+        del element[name]
 
 
 def tidied(markup: str) -> str:
     """Return HTML with every element closed and every picture described."""
+    return str(_parsed(markup))
+
+
+def _parsed(markup: str) -> BeautifulSoup:
     soup = BeautifulSoup(markup, features="html.parser")
     for image in soup.select("img:not([alt])"):
         image.attrs["alt"] = NO_ALT
-    return str(soup)
+    return soup

@@ -11,13 +11,14 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
+from autograder.checks.shared.verdict import Verdict
 from autograder.course.config import Course
 from autograder.course.corpus import Answer, corpus_of, load_answers
 from autograder.course.master import Master, load_master
@@ -26,7 +27,7 @@ from autograder.files import replace_file
 from autograder.results.ledger import Ledger
 from autograder.results.report import environment, policy, safe_text, style
 from autograder.results.report_numbers import NOT_WRITTEN, WORDS
-from autograder.results.result import Outcome, Result
+from autograder.results.result import Result
 from autograder.text import some_of
 
 PAGE = "mistakes.html"
@@ -36,13 +37,13 @@ MOST_NAMES = 8
 
 
 @dataclass(frozen=True)
-class Finding:
+class Resemblance:
     """What a student's failed checks of one exercise look like.
 
     Attributes:
         student, exercise: whose, and the id of the exercise.
         master: of the notebook.
-        failed: what came of the failed checks, by name, public ones first.
+        failed: the verdicts on the failed checks, by name, public ones first.
         answers: the documented wrong answers with the same failed checks, the one most like
             the student's first; else the nearest one alone.
         is_exact: whether the answers fail the same checks.
@@ -53,7 +54,7 @@ class Finding:
     student: str
     exercise: str
     master: Master
-    failed: Mapping[str, Outcome]
+    failed: Mapping[str, Verdict]
     answers: tuple[Answer, ...] = ()
     is_exact: bool = False
     cause: str = ""
@@ -66,12 +67,12 @@ class Finding:
     @property
     def is_unwritten(self) -> bool:
         """Whether the exercise, or one that it calls, is as it came or is not defined."""
-        return all(outcome.kind in NOT_WRITTEN for outcome in self.failed.values())
+        return all(verdict.kind in NOT_WRITTEN for verdict in self.failed.values())
 
     @property
     def happened(self) -> list[str]:
         """The failed checks, each with what happened in a word or two."""
-        return [f"{n} ({WORDS.get(o.kind, o.kind)})" for n, o in self.failed.items()]
+        return [f"{n} ({WORDS.get(v.kind, v.kind)})" for n, v in self.failed.items()]
 
     @cached_property
     def verdict(self) -> str:
@@ -109,10 +110,10 @@ class Finding:
         return next(check.hint for check in self.master.checks if check.name == name)
 
 
-def findings(
+def resemblances(
     master: Master, answers: list[Answer], result: Result, codes: Mapping[str, str]
-) -> Iterator[Finding]:
-    """Yield a finding for every exercise with a failed check.
+) -> Iterator[Resemblance]:
+    """Yield what each exercise with a failed check looks like.
 
     Args:
         master: the notebook's master.
@@ -121,24 +122,23 @@ def findings(
         codes: the student's code by exercise, as far as it is known.
     """
     by_id = master.checks_by_id
-    outcomes = {by_id[k].name: o for k, o in result.outcomes.items() if k in by_id}
-    failed = {name: outcome for name, outcome in outcomes.items() if not outcome.passed}
+    verdicts = {by_id[k].name: v for k, v in result.verdicts.items() if k in by_id}
+    failed = {name: verdict for name, verdict in verdicts.items() if not verdict.passed}
     causes: dict[str, str] = {}  # the exercise whose mistake explains a later check's failure
     for exercise in master.exercises:
         own = {name: failed[name] for name in _of_exercise(master, exercise, failed)}
         if not own:
             continue
         code = codes.get(exercise, "")
-        finding = Finding(result.student, exercise, master, own, code=code)
+        plain = Resemblance(result.student, exercise, master, own, code=code)
         left = own.keys() - causes.keys()
-        if finding.is_unwritten:
-            yield finding
+        if plain.is_unwritten:
+            yield plain
         elif not left:
-            cause = causes[next(iter(own))]
-            yield Finding(result.student, exercise, master, own, cause=cause, code=code)
+            yield replace(plain, cause=causes[next(iter(own))])
         else:
             found, is_exact = _alike(master, answers, exercise, left, failed, code)
-            yield Finding(result.student, exercise, master, own, tuple(found), is_exact, code=code)
+            yield replace(plain, answers=tuple(found), is_exact=is_exact)
             if is_exact:
                 causes |= {name: exercise for name in found[0].fails if name not in causes}
 
@@ -148,7 +148,7 @@ def _alike(
     answers: list[Answer],
     exercise: str,
     left: set[str],
-    failed: Mapping[str, Outcome],
+    failed: Mapping[str, Verdict],
     code: str,
 ) -> tuple[list[Answer], bool]:
     """Return the wrong answers that fail the same checks, else the nearest one.
@@ -192,8 +192,8 @@ def _phrases(text: str) -> Counter:
 
 def find_mistakes(
     course: Course, masters: list[Master], results: list[Result], out: Path
-) -> list[Finding]:
-    """Return the findings of a class, by student; notebooks without a corpus are left out.
+) -> list[Resemblance]:
+    """Return the resemblances of a class, by student; notebooks without a corpus are left out.
 
     Args:
         course: the course, which has the corpora.
@@ -208,9 +208,9 @@ def find_mistakes(
     }
     found = []
     for result in sorted(results, key=lambda each: (each.student, each.notebook)):
-        if result.notebook in known and not all(o.passed for o in result.outcomes.values()):
+        if result.notebook in known and not all(v.passed for v in result.verdicts.values()):
             codes = read_codes(out, result.student, result.notebook)
-            found += findings(*known[result.notebook], result, codes)
+            found += resemblances(*known[result.notebook], result, codes)
     return found
 
 
@@ -241,14 +241,14 @@ def known_results(course: Course, out: Path) -> tuple[list[Master], list[Result]
 
 def mistakes(
     course: Course, out: Path, student: str | None, notebook: str | None
-) -> tuple[list[Finding], Path]:
-    """Write the page of the whole class; return the findings asked for, and the page.
+) -> tuple[list[Resemblance], Path]:
+    """Write the page of the whole class; return the resemblances asked for, and the page.
 
     Args:
         course: the course.
         out: the results of `course grade`.
-        student: whose findings to return; None is everybody's.
-        notebook: the full name of the one to return findings of; None is all.
+        student: whose to return; None is everybody's.
+        notebook: the full name of the one to return those of; None is all.
 
     Raises:
         CourseError: nothing was graded there, or not this student or notebook.
@@ -262,24 +262,24 @@ def mistakes(
         raise CourseError(f"no graded submission of {student!r}; there are: {names}", out)
     found = find_mistakes(course, masters, results, out)
     path = write_page(course, found, out)
-    asked = [f for f in found if student in (None, f.student) and notebook in (None, f.notebook)]
+    asked = [r for r in found if student in (None, r.student) and notebook in (None, r.notebook)]
     return asked, path
 
 
-def write_page(course: Course, found: list[Finding], out: Path) -> Path:
+def write_page(course: Course, found: list[Resemblance], out: Path) -> Path:
     """Write mistakes.html into the results' folder and return its path.
 
     Args:
         course: the course.
-        found: the findings of the whole class.
+        found: the resemblances of the whole class.
         out: the results' folder.
     """
-    by_student: dict[str, list[Finding]] = defaultdict(list)
-    common: dict[tuple[str, str], list[Finding]] = defaultdict(list)
-    for finding in found:
-        by_student[finding.student].append(finding)
-        if finding.is_exact:
-            common[finding.notebook, finding.answers[0].name].append(finding)
+    by_student: dict[str, list[Resemblance]] = defaultdict(list)
+    common: dict[tuple[str, str], list[Resemblance]] = defaultdict(list)
+    for each in found:
+        by_student[each.student].append(each)
+        if each.is_exact:
+            common[each.notebook, each.answers[0].name].append(each)
     page = environment().get_template("mistakes.html.j2")
     text = page.render(
         course=course,
@@ -294,8 +294,8 @@ def write_page(course: Course, found: list[Finding], out: Path) -> Path:
     return out / PAGE
 
 
-def table_of(found: list[Finding]) -> Table:
-    """Return the findings as a table for the terminal; it can be read at 80 columns."""
+def table_of(found: list[Resemblance]) -> Table:
+    """Return the resemblances as a table for the terminal; it can be read at 80 columns."""
     table = Table("student", "exercise", "what it is, and what to ask or tell", show_lines=True)
     for each in found:
         text = Text(f"{each.verdict}\n")

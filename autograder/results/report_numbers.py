@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from autograder.checks import Check
+from autograder.checks.shared.verdict import Verdict, is_full
 from autograder.course.master import Master
-from autograder.results.result import Outcome, Result, Row
+from autograder.results.result import Result, Row, ids_by_names
 
 WORDS = {
     "mismatch": "wrong",
@@ -38,17 +39,17 @@ class Mark:
     Attributes:
         row: the line of grades.csv.
         number: of the check in the report; None of a written answer.
-        outcome: what grading said; None if that is not known.
+        verdict: what grading said; None if that is not known.
     """
 
     row: Row
     number: int | None
-    outcome: Outcome | None
+    verdict: Verdict | None
 
     @property
     def failed(self) -> bool:
         """Whether it is a check that did not earn all its points."""
-        return self.number is not None and self.row.points < self.row.maximum
+        return self.number is not None and not self.row.is_full
 
     @property
     def waits(self) -> bool:
@@ -57,7 +58,7 @@ class Mark:
 
     @property
     def kind(self) -> str:
-        return self.outcome.kind if self.outcome and not self.outcome.passed else ""
+        return self.verdict.kind if self.verdict and not self.verdict.passed else ""
 
     @property
     def unwritten(self) -> bool:
@@ -66,13 +67,13 @@ class Mark:
     @property
     def by_hand(self) -> bool:
         """Whether somebody changed the points of a check after grading."""
-        if self.number is None or self.outcome is None:
+        if self.number is None or self.verdict is None:
             return False
-        return self.row.points != (self.row.maximum if self.outcome.passed else 0)
+        return self.row.points != self.verdict.earned(self.row.maximum)
 
     @property
     def message(self) -> str:
-        return self.row.message or (self.outcome.message if self.outcome else "")
+        return self.row.message or (self.verdict.message if self.verdict else "")
 
     @property
     def what(self) -> str:
@@ -300,7 +301,7 @@ class NotebookNumbers:
 
     @property
     def full(self) -> int:
-        return sum(score >= self.maximum for score in self.scores)
+        return sum(is_full(score, self.maximum) for score in self.scores)
 
     @cached_property
     def summary(self) -> Summary | None:
@@ -441,7 +442,7 @@ class StudentNumbers:
             "waiting": self.waiting,
             "changed": self.by_hand,
             "half": self.share < 0.5,
-            "full": self.points >= self.maximum,
+            "full": is_full(self.points, self.maximum),
         }
         return " ".join(tag for tag, holds in tags.items() if holds)
 
@@ -464,7 +465,7 @@ def _notebook(
 ) -> NotebookNumbers:
     checks = master.checks_by_id
     numbers = {key: number for number, key in enumerate(checks, first)}
-    keys = {(check.exercise, check.name): key for key, check in checks.items()}
+    keys = ids_by_names(master)
     rows_of: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         rows_of[row.student].append(row)
@@ -493,7 +494,7 @@ def _attempt(
     for row in () if problem else rows:
         key = keys.get((row.exercise, row.check))
         # Without a check it is a written answer: both names come from the same master.
-        marks.append(Mark(row, numbers.get(key), result.outcomes.get(key)))
+        marks.append(Mark(row, numbers.get(key), result.verdicts.get(key)))
     return Attempt(
         result.student,
         result.notebook,

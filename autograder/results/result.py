@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 
+from autograder.checks.shared.verdict import Verdict, is_full
+from autograder.course.master import Master
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one check.
+# Of the text that Result.dumps makes. It goes up when Result or Verdict gets other fields.
+FORM = 2
 
-    Attributes:
-        passed: whether it earns its points.
-        kind: "passed", or why not (course_helper.Failure.kind).
-        message: what the student is told; of a hidden check its hint and no more.
-    """
 
-    passed: bool
-    kind: str = "passed"
-    message: str = ""
+class OlderForm(ValueError):
+    """A stored result has the form of an older version."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +23,7 @@ class Result:
     Attributes:
         student, notebook: whose it is, and the full name of the notebook.
         digest: a hash of all that the result depends on.
-        outcomes: what came of each check, by the check's id; empty if it is broken.
+        verdicts: on each check, by the check's id; empty if it is broken.
         problem: why it could not be graded, else "".
         notes: what was odd about it and mended, a sentence each.
         seconds, cpu_seconds: wall clock and CPU time that it took.
@@ -37,7 +32,7 @@ class Result:
     student: str
     notebook: str
     digest: str
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
     problem: str = ""
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -45,18 +40,25 @@ class Result:
 
     def dumps(self) -> str:
         """Return the result as JSON."""
-        return json.dumps(asdict(self), indent=1)
+        return json.dumps({"form": FORM, **asdict(self)}, indent=1)
 
     @classmethod
     def loads(cls, text: str) -> Result:
         """Return the result of this JSON.
 
         Raises:
+            OlderForm: an older version of this program made it.
             ValueError: it is not what dumps made.
         """
         try:
             fields = json.loads(text)
-            fields["outcomes"] = {k: Outcome(**o) for k, o in fields["outcomes"].items()}
+            # The first form did not say which one it is.
+            form = fields.pop("form", 1)
+            if form < FORM:
+                raise OlderForm("the result of an older version")
+            if form > FORM:
+                raise ValueError("the result of a newer version")
+            fields["verdicts"] = {k: Verdict(**v) for k, v in fields["verdicts"].items()}
             fields["notes"] = tuple(fields["notes"])
             return cls(**fields)
         except (TypeError, KeyError, AttributeError) as error:
@@ -83,3 +85,13 @@ class Row:
     maximum: float
     status: str
     message: str
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no point is missing."""
+        return is_full(self.points, self.maximum)
+
+
+def ids_by_names(master: Master) -> dict[tuple[str, str], str]:
+    """Return the ids of a notebook's checks by what a row has: exercise and name."""
+    return {(check.exercise, check.name): key for key, check in master.checks_by_id.items()}

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -79,6 +81,83 @@ def test_a_file_called_like_markup_is_named_as_it_is_called(small):
     console = Console(record=True, width=200, file=io.StringIO())
     grade_it(small, console, feedback=False)
     assert "only essay [bold] [y].txt" in console.export_text()
+
+
+@pytest.mark.slow
+def test_results_of_an_older_version_are_judged_again_and_that_is_said_once(small):
+    shutil.copytree(small.root / "class" / "ada", small.root / "class" / "ben")
+    grade_it(small, feedback=False)
+    paths = list((small.root / "out" / "results").rglob("*.json"))
+    for path in paths:
+        fields = json.loads(path.read_text())
+        del fields["form"]
+        verdicts = fields.pop("verdicts").items()
+        fields["outcomes"] = {k: {"passed": v["kind"] == "passed", **v} for k, v in verdicts}
+        path.write_text(json.dumps(fields))
+    said = []
+    for _ in range(2):
+        console = Console(record=True, width=200, file=io.StringIO())
+        grade_it(small, console, feedback=False)
+        said.append(console.export_text())
+    assert said[0].count("results of an older version are there") == 1
+    assert "will be judged again" in said[0] and "are as they were" not in said[0]
+    assert "older version" not in said[1]
+    assert len(paths) == 2 and all('"form"' in path.read_text() for path in paths)
+    assert points(small) == 2
+
+
+def notes_of(course):
+    """Return the notes in the report, and those in Gradescope's file, of ada."""
+    page = (course.root / "out" / "report.html").read_text()
+    file = course.root / "out" / "gradescope" / "ada" / NAME / "results.json"
+    shown = re.findall(r'<p>Note: <span class="text">(.*?)</span></p>', page)
+    return shown, json.loads(file.read_text())["output"].splitlines()
+
+
+@pytest.mark.slow
+def test_the_notes_are_those_of_this_run_whether_it_judges_or_not(small):
+    console = Console(record=True, width=200, file=io.StringIO())
+    path = small.root / "class" / "ada" / f"{NAME}.ipynb"
+    second = path.with_name(f"{NAME} (1).ipynb")
+    slow = json.loads(path.read_text())
+    code = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    slow["cells"] += [code | {"source": "import os; os._exit(0)"}]
+    # A copied check: matching has something to say, judging too, and finding not yet.
+    slow["cells"] += [cell for cell in slow["cells"] if "doubles_two" in "".join(cell["source"])]
+    path.write_text(json.dumps(slow))
+    grade_it(small, feedback=False, gradescope=True)
+    first, kept = notes_of(small), list((small.root / "out" / "results").rglob("*.json"))
+    assert "Its process ended at cell" in str(first[0]) and first[0] == first[1]
+    stamps = [file.stat().st_mtime_ns for file in kept]
+
+    second.write_bytes(path.read_bytes())
+    grade_it(small, console, feedback=False, gradescope=True)
+    (told, *rest), output = notes_of(small)
+    assert told == f"2 versions were handed in; the last one ({NAME} (1).ipynb) counts."
+    assert rest == first[0] and output == [told, *rest]
+
+    second.unlink()
+    grade_it(small, feedback=False, gradescope=True)
+    assert notes_of(small) == first
+    # Nothing was judged again.
+    assert [file.stat().st_mtime_ns for file in kept] == stamps
+
+
+@pytest.mark.slow
+def test_a_new_first_run_says_the_same_as_a_second_one(small):
+    """Nothing that the results carry comes from a file that is kept instead of from the run."""
+    folder = small.root / "class" / "ada"
+    grade_it(small, feedback=False, gradescope=True)
+    (folder / f"{NAME} (1).ipynb").write_bytes((folder / f"{NAME}.ipynb").read_bytes())
+    grade_it(small, feedback=False, gradescope=True)
+    again = small.root / "out"
+    again.rename(small.root / "again")
+    grade_it(small, feedback=False, gradescope=True)
+    for name in ("grades.csv", "canvas.csv", "mistakes.html", "report.html"):
+        texts = [(small.root / place / name).read_text() for place in ("again", "out")]
+        if name == "report.html":  # says how long judging took
+            texts = [re.sub(r"\b\d+\.\d+\b", "0", text) for text in texts]
+        assert texts[0] == texts[1], name
 
 
 def test_a_run_over_notebooks_that_nobody_handed_in_is_refused(course, built, tmp_path):

@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from autograder.checks import Check, forget
+from autograder.checks.shared.verdict import Verdict
 from autograder.commands.cli import main
 from autograder.commands.prove import (
     Case,
@@ -20,11 +21,10 @@ from autograder.course.config import load_course
 from autograder.course.corpus import changed, load_answers, right
 from autograder.course.master import Cell, Master
 from autograder.errors import CourseError
-from autograder.judging.judge import Verdict
 from tests.support.course import MINI_ANSWERS, ROOT, answers_of
 
-PASSED = Verdict(True, "passed", "", "")
-FAILED = Verdict(False, "mismatch", "  f(1)\nHint: Look.", "  f(1)")
+PASSED = Verdict()
+FAILED = Verdict("mismatch", "  f(1)\nHint: Look.", "  f(1)")
 HINTS = dict.fromkeys(("seen", "one", "two"), "Look.")
 
 
@@ -53,14 +53,14 @@ def test_a_survivor_an_extra_failure_and_a_missing_hint_are_problems(master):
     verdicts = {"seen": PASSED, "one": PASSED, "two": FAILED}
     lines = problems(HINTS, case("wrong", "one"), verdicts)
     assert lines == ["one passes and should fail", "two fails and should pass:\n  f(1)"]
-    mute = Verdict(False, "stub", "f is not written yet.", "")
+    mute = Verdict("stub", "f is not written yet.", "")
     (line,) = problems(HINTS, case("wrong", "one"), {"seen": PASSED, "one": mute})
     assert line == "one fails without its hint: f is not written yet."
 
 
 def test_an_untouched_notebook_must_fail_because_of_its_stub(master):
     demanded = case("untouched", "seen", "one")
-    stub = Verdict(False, "stub", "", "")
+    stub = Verdict("stub", "", "")
     assert problems(HINTS, demanded, {"seen": stub, "one": stub}) == []
     (line,) = problems(HINTS, demanded, {"seen": stub, "one": FAILED})
     assert line.startswith("one fails, but not because of the stub")

@@ -9,7 +9,7 @@ from tests.support.course import ROOT
 SCRIPT = """
 import importlib, os, pkgutil, signal, socket, socketserver, sys
 
-import bleach, distributed, IPython, ipykernel.kernelapp, jupyterlab.labapp, jupytext, matplotlib
+import distributed, IPython, ipykernel.kernelapp, jupyterlab.labapp, jupytext, matplotlib, nh3
 import multiprocessing.forkserver, nbclient, nbgrader.apps, otter, rich.progress, sphinx
 import torchvision
 

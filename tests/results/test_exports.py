@@ -2,13 +2,14 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
 from autograder.course.master import load_master
 from autograder.errors import CourseError
 from autograder.results.exports import write_canvas, write_csv, write_gradescope
-from autograder.results.result import Outcome, Result, Row
+from autograder.results.result import Result, Row
 
 NAME = "01_pytorch_basics"
 
@@ -170,34 +171,108 @@ def master(course):
     return load_master(course, NAME)
 
 
+def rows_of(master, failed=(), status="passed", message=""):
+    """Return the rows of ada as the gradebook makes them; written answers wait."""
+    rows = []
+    for key, check in master.checks_by_id.items():
+        lost = key in failed or status == "broken"
+        of_check = "failed" if key in failed else status
+        points = 0.0 if lost else check.points
+        where = "ada", NAME, check.exercise, check.name
+        rows.append(Row(*where, points, check.points, of_check, message if lost else ""))
+    waits = "broken" if status == "broken" else "needs grading"
+    for key, points in master.written.items():
+        rows.append(Row("ada", NAME, key, "written answer", 0.0, points, waits, ""))
+    return rows
+
+
+def gradescope(master, result, rows, folder):
+    """Return what the file says, its tests by name, and its text."""
+    path = folder / "results" / "results.json"
+    write_gradescope(master, result, rows, path)
+    text = path.read_text()
+    report = json.loads(text)
+    tests = {test["name"]: test for test in report["tests"]}
+    assert len(tests) == len(report["tests"])
+    return report, tests, text
+
+
 def test_gradescope_shows_ids_and_messages_and_holds_hidden_checks_back(master, tmp_path):
     failed = next(key for key, check in master.checks_by_id.items() if check.hidden)
-    outcomes = dict.fromkeys(master.checks_by_id, Outcome(True))
-    outcomes[failed] = Outcome(False, "mismatch", "Hint: look again. \ud800")
-    result = Result("ada", NAME, "d", outcomes, notes=("A cell was there twice.",), seconds=12.6)
-    write_gradescope(master, result, tmp_path / "results" / "results.json")
-    text = (tmp_path / "results" / "results.json").read_text()
-    report = json.loads(text)
+    rows = rows_of(master, [failed], message="Hint: look again. \ud800")
+    result = Result("ada", NAME, "d", notes=("A cell was there twice.",), seconds=12.6)
+    report, tests, text = gradescope(master, result, rows, tmp_path)
     assert report["output"] == "A cell was there twice." and report["execution_time"] == 13
-    tests = {test["name"]: test for test in report["tests"]}
-    assert list(tests) == list(master.checks_by_id)
-    assert sum(test["max_score"] for test in tests.values()) == master.points
+    assert list(tests) == [*master.checks_by_id, *master.written]
+    scored = [test for test in report["tests"] if "score" in test]
+    assert sum(test["max_score"] for test in scored) == master.points
     assert tests[failed]["score"] == 0 and tests[failed]["output"].startswith("Hint: look again.")
     for key, check in master.checks_by_id.items():
         wanted = "after_published" if check.hidden else "visible"
         assert tests[key]["visibility"] == wanted
         assert tests[key]["score"] == (0 if key == failed else check.points)
+        assert tests[key]["status"] == ("failed" if key == failed else "passed")
         assert not check.hidden or (check.name not in text and check.hint not in text)
+
+
+def test_gradescope_gets_the_points_that_a_person_gave(master, tmp_path):
+    rows = rows_of(master)
+    part, more, *_ = range(len(rows))
+    hidden = [n for n, check in enumerate(master.checks_by_id.values()) if check.hidden][1]
+    rows[part] = replace(rows[part], points=0.25, status="failed")
+    rows[more] = replace(rows[more], points=rows[more].maximum + 0.5)
+    rows[hidden] = replace(rows[hidden], points=0.0, status="failed")
+    rows.append(Row("ada", NAME, "late penalty", "late penalty", -3.5, 0, "late", ""))
+    report, tests, text = gradescope(master, Result("ada", NAME, "d"), rows, tmp_path)
+    shown = list(tests.values())
+    assert (shown[part]["score"], shown[part]["status"]) == (0.25, "failed")
+    assert (shown[more]["score"], shown[more]["status"]) == (rows[more].maximum + 0.5, "passed")
+    assert (shown[hidden]["score"], shown[hidden]["visibility"]) == (0, "after_published")
+    late = tests["late penalty"]
+    assert (late["score"], late["max_score"], late["status"]) == (-3.5, 0, "failed")
+    # A penalty of all points would tell the total, and with it how hidden checks went.
+    assert late["visibility"] == "after_published" and "score" not in report
+    assert sum(test.get("score", 0) for test in shown) == sum(row.points for row in rows)
+    assert not [c.name for c in master.checks if c.hidden and c.name in text]
+
+
+def test_gradescope_shows_no_zero_for_what_nobody_has_graded(master, tmp_path):
+    (name, maximum), *_ = master.written.items()
+    rows = rows_of(master)
+    _, tests, _ = gradescope(master, Result("ada", NAME, "d"), rows, tmp_path)
+    assert not tests[name].keys() & {"score", "max_score", "status"}
+    assert f"up to {maximum:g} point" in tests[name]["output"]
+    place = next(n for n, row in enumerate(rows) if row.exercise == name)
+    for points, status, shown in (
+        (0.0, "graded", "failed"),
+        (maximum, "graded", "passed"),
+        (1.5, "needs grading", "failed"),  # graded before, and handed in again
+    ):
+        rows[place] = replace(rows[place], points=points, status=status)
+        _, tests, _ = gradescope(master, Result("ada", NAME, "d"), rows, tmp_path)
+        assert (tests[name]["score"], tests[name]["status"]) == (points, shown)
+        assert tests[name]["visibility"] == "after_published"
 
 
 def test_gradescope_says_why_a_submission_could_not_be_graded(master, tmp_path):
     broken = Result("ada", NAME, "d", problem="not a notebook: line 1")
-    write_gradescope(master, broken, tmp_path / "results.json")
-    report = json.loads((tmp_path / "results.json").read_text())
-    assert (report["score"], report["tests"]) == (0, [])
+    rows = rows_of(master, status="broken", message=broken.problem)
+    report, tests, _ = gradescope(master, broken, rows, tmp_path)
+    assert (report["score"], tests) == (0, {})
     assert report["output"] == "not a notebook: line 1"
 
 
-def test_gradescope_refuses_a_result_of_other_checks(master, tmp_path):
-    with pytest.raises(CourseError, match="no outcome of"):
-        write_gradescope(master, Result("ada", NAME, "d"), tmp_path / "results.json")
+def test_gradescope_gets_the_points_of_an_earlier_hand_in(master, tmp_path):
+    broken = Result("ada", NAME, "d", problem="not a notebook: line 1")
+    rows = rows_of(master, status="broken", message="A later hand-in could not be graded.")
+    rows[0] = replace(rows[0], points=rows[0].maximum)
+    report, tests, _ = gradescope(master, broken, rows, tmp_path)
+    assert "score" not in report and report["output"] == "not a notebook: line 1"
+    assert sum(test.get("score", 0) for test in tests.values()) == rows[0].points
+    assert all(tests[key]["visibility"] == "after_published" for key in master.written)
+    assert not [key for key in master.written if "score" in tests[key]]
+
+
+def test_gradescope_refuses_rows_of_other_checks(master, tmp_path):
+    with pytest.raises(CourseError, match="there is no row of"):
+        write_gradescope(master, Result("ada", NAME, "d"), rows_of(master)[1:], tmp_path / "r.json")

@@ -28,6 +28,7 @@ from nbgrader.preprocessors import (
 )
 from sqlalchemy import Engine, event
 
+from autograder.checks.shared.verdict import Verdict
 from autograder.course.master import load_master
 from autograder.errors import CourseError
 from autograder.processes import find_own_tools
@@ -35,7 +36,7 @@ from autograder.results import feedback
 from autograder.results.gradebook import course_directory, database
 from autograder.results.gradebook.book import Book
 from autograder.results.gradebook.rows import BROKEN
-from autograder.results.result import Outcome, Result
+from autograder.results.result import Result
 from tests.support.course import ROOT
 
 NAME = "01_pytorch_basics"
@@ -113,25 +114,25 @@ def answered(release, master, count, written=True):
 
 
 def result_of(master, student, fails=(), problem=""):
-    outcomes = {
-        key: Outcome(False, "mismatch", f"{key} gave 3.\nHint: mind the axes.")
+    verdicts = {
+        key: Verdict("mismatch", f"{key} gave 3.\nHint: mind the axes.")
         if number in fails
-        else Outcome(True)
+        else Verdict()
         for number, key in enumerate(master.checks_by_id)
     }
-    return Result(student, NAME, "digest", {} if problem else outcomes, problem=problem)
+    return Result(student, NAME, "digest", {} if problem else verdicts, problem=problem)
 
 
 def with_outputs(notebook, result):
     """Return the notebook as a kernel would leave it, made without the code under test."""
     notebook = copy.deepcopy(notebook)
     for cell in notebook.cells:
-        outcome = result.outcomes.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
-        if outcome and outcome.passed:
+        verdict = result.verdicts.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+        if verdict and verdict.passed:
             cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="✓ passed\n")]
-        elif outcome:
-            lines = outcome.message.splitlines()
-            error = {"ename": "CheckFailed", "evalue": outcome.message, "traceback": lines}
+        elif verdict:
+            lines = verdict.message.splitlines()
+            error = {"ename": "CheckFailed", "evalue": verdict.message, "traceback": lines}
             cell.outputs = [nbformat.v4.new_output("error", **error)]
     return notebook
 
@@ -242,7 +243,7 @@ def test_the_autograded_notebook_tells_messages_and_nothing_hidden(book, master,
     for key in list(master.checks_by_id)[1:3]:
         (output,) = said[key]
         assert output.output_type == "error" and output.ename == "CheckFailed"
-        assert output.evalue == result.outcomes[key].message
+        assert output.evalue == result.verdicts[key].message
         assert output.traceback == output.evalue.splitlines()
     assert "judge_here" not in path.read_text()
 
@@ -278,7 +279,9 @@ def test_feedback_is_nbgraders_page(book, master, release, out):
         "nobody": "it is not in the gradebook"
     }
     ours = page.read_text(encoding="utf-8")
-    assert without_comments(ours) == without_comments(feedback.with_names(stock))
+    checks = enumerate(master.checks_by_id.items())
+    scores = {k: (c.points * (n not in (0, 1, 20)), c.points) for n, (k, c) in checks}
+    assert without_comments(ours) == without_comments(feedback.with_names(stock, scores))
     contents = ours.partition("</ol>")[0]
     assert "Test cell" in stock and "Test cell" not in contents
     lines = re.findall(r"<li>(.*check.*)</li>", contents)
@@ -288,6 +291,23 @@ def test_feedback_is_nbgraders_page(book, master, release, out):
     assert "Hint: mind the axes." in ours and (out / "feedback" / "ben").is_dir()
     shutil.rmtree(out / "autograded" / "ben")
     assert "No such file" in book.feedback(master, ["ben", "ada"])["ben"]
+
+
+def test_in_the_contents_stands_in_bold_what_lost_points_whoever_took_them(
+    book, master, release, out
+):
+    book.store(master, result_of(master, "ada", {0, 1, 2}), answered(release, master, 99), EARLY)
+    keys = list(master.checks_by_id)
+    points = [master.checks_by_id[key].points for key in keys]
+    # All points, more than all, nearly all, and less than none.
+    given = (points[0], points[1] + 0.5, points[2] - 0.001, -0.5)
+    for key, score in zip(keys, given, strict=False):
+        grade_of(out, "ada", key, score)
+    assert book.feedback(master, ["ada"]) == {}
+    page = (out / "feedback" / "ada" / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+    lines = re.findall(r"<li>(.*check.*)</li>", page.partition("</ol>")[0])
+    assert len(lines) == len(keys)
+    assert [n for n, line in enumerate(lines) if line.startswith("<strong>")] == [2, 3]
 
 
 def test_feedback_that_hangs_costs_the_others_nothing(book, master, release, out, monkeypatch):
@@ -375,7 +395,7 @@ def test_rows_are_the_gradebooks(book, course, master, release, out):
     lost = list(master.checks_by_id.values())[1]
     row = zoe[lost.exercise, lost.name]
     assert (row.points, row.maximum, row.status) == (0, lost.points, "failed")
-    assert row.message == results[0].outcomes[list(master.checks_by_id)[1]].message
+    assert row.message == results[0].verdicts[list(master.checks_by_id)[1]].message
     assert zoe["late penalty", "late penalty"].points == -0.5
     assert sum(row.points for row in zoe.values()) == master.points - lost.points + 2 - 0.5
     statuses = {row.check: row.status for row in rows if row.student == "ada"}
@@ -460,7 +480,7 @@ def test_text_that_utf8_cannot_hold_costs_nobody(book, master, release, out):
             cell.source += "\ud800"
     result = result_of(master, "ada")
     key = next(iter(master.checks_by_id))
-    result.outcomes[key] = Outcome(False, "mismatch", "gave \ud800")
+    result.verdicts[key] = Verdict("mismatch", "gave \ud800")
     book.store(master, result, notebook, None)
     assert book.feedback(master, ["ada"]) == {}
 
@@ -474,7 +494,7 @@ def test_what_cannot_be_a_student_is_refused(book, master, release, student):
 
 
 def test_results_and_notebooks_of_something_else_are_refused(book, master, release):
-    with pytest.raises(CourseError, match="has no outcome of"):
+    with pytest.raises(CourseError, match="has no verdict on"):
         book.store(master, result_of(master, "ada", problem="x"), release, None)
     less = copy.deepcopy(release)
     less.cells = [cell for cell in less.cells if not is_check(cell, master)]

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from autograder.checks.shared.verdict import Verdict
 from autograder.commands.cli import main
 from autograder.commands.grade import Settings, grade
 from autograder.commands.prove import solutions
@@ -14,20 +15,20 @@ from autograder.course.compose import dumps
 from autograder.errors import CourseError
 from autograder.processes import find_own_tools
 from autograder.results import report
-from autograder.results.mistakes import CODE_LIMIT, findings, likeness, mistakes, write_page
-from autograder.results.result import Outcome, Result
+from autograder.results.mistakes import CODE_LIMIT, likeness, mistakes, resemblances, write_page
+from autograder.results.result import Result
 from tests.support.course import answers_of
 
 NAME = "01_pytorch_basics"
-PASSED, WRONG = Outcome(True), Outcome(False, "mismatch", "It differs.")
+PASSED, WRONG = Verdict(), Verdict("mismatch", "It differs.")
 
 
 def result_of(master, fails, student="ada", kind="mismatch") -> Result:
     """Return the result of a submission that fails the checks of these names."""
     by_id = master.checks_by_id.items()
-    failed = Outcome(False, kind, "It differs.")
-    outcomes = {key: failed if check.name in fails else PASSED for key, check in by_id}
-    return Result(student, master.name, "", outcomes)
+    failed = Verdict(kind, "It differs.")
+    verdicts = {key: failed if check.name in fails else PASSED for key, check in by_id}
+    return Result(student, master.name, "", verdicts)
 
 
 def test_every_documented_mistake_of_the_course_is_recognised(built):
@@ -39,7 +40,9 @@ def test_every_documented_mistake_of_the_course_is_recognised(built):
             if answer.right:
                 continue
             result = result_of(each.master, answer.fails)
-            found = list(findings(each.master, corpus, result, {answer.exercise: answer.source}))
+            found = list(
+                resemblances(each.master, corpus, result, {answer.exercise: answer.source})
+            )
             own = next(finding for finding in found if finding.exercise == answer.exercise)
             assert own.is_exact
             assert own.answers[0].source == answer.source
@@ -62,7 +65,7 @@ def test_the_text_chooses_among_mistakes_that_fail_the_same_checks(basics):
     by_name = {answer.name: answer for answer in corpus}
     fails = by_name["one_hot_int64"].fails
     code = by_name["one_hot_transposed"].source + "  # my own"
-    (found,) = findings(master, corpus, result_of(master, fails), {"one_hot": code})
+    (found,) = resemblances(master, corpus, result_of(master, fails), {"one_hot": code})
     assert found.answers[0].name == "one_hot_transposed"
     others = found.verdict.partition("The same checks are failed by ")[2]
     assert set(others.strip(".").split(", ")) == {
@@ -75,17 +78,19 @@ def test_the_text_chooses_among_mistakes_that_fail_the_same_checks(basics):
 def test_an_undocumented_mistake_gets_the_nearest_and_says_how_it_differs(basics):
     master, corpus = basics
     fails = [check.name for check in master.checks_of("one_hot").values()]
-    (found,) = findings(master, corpus, result_of(master, fails), {})
+    (found,) = resemblances(master, corpus, result_of(master, fails), {})
     assert not found.is_exact
     assert found.verdict == (
         "No documented mistake fails exactly these checks; nearest: one_hot_int64 "
         "(which passes stays_on_the_device_of_the_labels)."
     )
     assert found.advice == master.checks_of("one_hot")["one_hot-public-1"].hint
-    (found,) = findings(master, corpus, result_of(master, ["marks_the_column_of_the_label"]), {})
+    (found,) = resemblances(
+        master, corpus, result_of(master, ["marks_the_column_of_the_label"]), {}
+    )
     assert "(which fails keeps_columns_of_absent_classes, too)" in found.verdict
     nothing = [answer for answer in corpus if answer.exercise != "one_hot"]
-    (found,) = findings(master, nothing, result_of(master, fails), {})
+    (found,) = resemblances(master, nothing, result_of(master, fails), {})
     assert found.verdict == "No documented mistake fails exactly these checks."
 
 
@@ -102,7 +107,7 @@ def test_two_mistakes_are_told_apart(basics):
     )
     result = result_of(master, {*first.fails, *second.fails})
     codes = {a.exercise: a.source for a in (first, second)}
-    found = {each.exercise: each for each in findings(master, corpus, result, codes)}
+    found = {each.exercise: each for each in resemblances(master, corpus, result, codes)}
     assert found["mse_loss"].answers[0].name == first.name
     assert not found["train_linear_regression"].cause
     assert found["train_linear_regression"].answers
@@ -112,7 +117,7 @@ def test_two_mistakes_are_told_apart(basics):
 def test_what_is_not_written_is_no_mistake(basics, kind):
     master, corpus = basics
     fails = [check.name for check in master.checks_of("one_hot").values()]
-    (found,) = findings(master, corpus, result_of(master, fails, kind=kind), {})
+    (found,) = resemblances(master, corpus, result_of(master, fails, kind=kind), {})
     assert found.verdict == "Not written, or it calls what is not written."
     assert found.answers == ()
 
@@ -133,7 +138,9 @@ def test_nothing_a_student_wrote_becomes_markup_or_fills_the_page(
     hostile = "<script>alert(1)</script>\u202e"
     result = result_of(master, ["marks_the_column_of_the_label"], student=hostile)
     code = {"one_hot": hostile + "x" * 100_000}
-    page = write_page(course, list(findings(master, corpus, result, code)), tmp_path).read_text()
+    page = write_page(
+        course, list(resemblances(master, corpus, result, code)), tmp_path
+    ).read_text()
     assert "<script>" not in page and "\u202e" not in page
     assert "&lt;script&gt;" in page
     assert len(page) < 30_000 + CODE_LIMIT

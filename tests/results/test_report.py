@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from autograder.checks import Check
+from autograder.checks.shared.verdict import Verdict
 from autograder.course.config import Course
 from autograder.course.master import Cell, Master
 from autograder.results import report
 from autograder.results.report import cut, number, percent, safe_text, tick_step, write_report
 from autograder.results.report_numbers import histogram, summarise
-from autograder.results.result import Outcome, Result, Row
+from autograder.results.result import Result, Row
 
 COURSE = Course(Path(), "A course on <images>", "Test", "https://example.org/course.git", ())
 NAME = "01_shapes"
@@ -40,16 +41,16 @@ CELLS = (
     Cell("", False, {"written": "why", "points": 2}, 3),
 )
 MASTER = Master(NAME, Path(), CELLS, CHECKS)
-WRONG_SQUARE = Outcome(False, "mismatch", "area(2) returned 3.9\nHint: The hint of it.")
-UNWRITTEN = Outcome(False, "stub", "volume is not written yet.")
+WRONG_SQUARE = Verdict("mismatch", "area(2) returned 3.9\nHint: The hint of it.")
+UNWRITTEN = Verdict("stub", "volume is not written yet.")
 
 
-def submission(student: str, failed: dict[str, Outcome] | None = None, **more) -> Result:
+def submission(student: str, failed: dict[str, Verdict] | None = None, **more) -> Result:
     """Return the result of a student who fails the checks of these names."""
     failed = failed or {}
-    passed = Outcome(True)
-    outcomes = {k: failed.get(c.name, passed) for k, c in MASTER.checks_by_id.items()}
-    return Result(student, more.pop("notebook", NAME), "", outcomes, **more)
+    passed = Verdict()
+    verdicts = {k: failed.get(c.name, passed) for k, c in MASTER.checks_by_id.items()}
+    return Result(student, more.pop("notebook", NAME), "", verdicts, **more)
 
 
 def broken(student: str, problem: str) -> Result:
@@ -62,12 +63,12 @@ def rows_of(results: list[Result], written: float | None = None) -> list[Row]:
     for result in results:
         for key, check in MASTER.checks_by_id.items():
             maximum = check.points
-            outcome = result.outcomes.get(key)
+            verdict = result.verdicts.get(key)
             status = "broken"
-            if outcome:
-                status = "passed" if outcome.passed else "failed"
+            if verdict:
+                status = "passed" if verdict.passed else "failed"
             points = maximum if status == "passed" else 0
-            message = outcome.message if outcome else result.problem
+            message = verdict.message if verdict else result.problem
             where = result.student, result.notebook, check.exercise, check.name
             rows.append(Row(*where, points, maximum, status, message))
         where = result.student, result.notebook, "why", "written answer"
@@ -91,7 +92,7 @@ CLASS = [
         seconds=3.0,
     ),
     submission(
-        "dan", {"computes_a_sphere": Outcome(False, "timeout", "volume did not finish.")}, seconds=9
+        "dan", {"computes_a_sphere": Verdict("timeout", "volume did not finish.")}, seconds=9
     ),
     broken("eve", "not a notebook: it is empty"),
 ]
@@ -290,7 +291,7 @@ def test_odd_classes(tmp_path, results):
     page = render(tmp_path, results, rows_of(results))
     assert f"graded {sum(not r.problem for r in results)}" in page.words
     assert ("There is no submission." in page.words) == (not results)
-    none_graded = results and not any(result.outcomes for result in results)
+    none_graded = results and not any(result.verdicts for result in results)
     assert ("No submission could be graded." in page.words) == bool(none_graded)
 
 
@@ -325,8 +326,8 @@ def test_several_notebooks(tmp_path):
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Page:
-    wrong = Outcome(False, "mismatch", HOSTILE + "A" * 1_000_000)
-    odd = Outcome(False, '"><b>', "\ud800 is half a character" + HOSTILE)
+    wrong = Verdict("mismatch", HOSTILE + "A" * 1_000_000)
+    odd = Verdict('"><b>', "\ud800 is half a character" + HOSTILE)
     results = [
         submission(HOSTILE, {"computes_a_square": wrong}, notes=(HOSTILE,)),
         submission("\udcff.ipynb", {"computes_a_sphere": odd}),
@@ -428,17 +429,17 @@ def test_size_of_a_large_class(tmp_path, monkeypatch, share, messages):
     chance = random.Random(0)
     results, rows = [], []
     for student in map("student_{:03}".format, range(200)):
-        outcomes = {}
+        verdicts = {}
         for key, check in by_id.items():
             wrong = chance.random() < share
             text = f"{student} 'wrote' <{key}> " * 40
-            outcomes[key] = Outcome(False, "mismatch", text) if wrong else Outcome(True)
+            verdicts[key] = Verdict("mismatch", text) if wrong else Verdict()
             status = "failed" if wrong else "passed"
             points = 0 if wrong else 1
             rows.append(
                 Row(student, NAME, check.exercise, check.name, points, 1, status, text * wrong)
             )
-        results.append(Result(student, NAME, "", outcomes))
+        results.append(Result(student, NAME, "", verdicts))
     path = tmp_path / "report.html"
     write_report(COURSE, [master], results, rows, path)
     text = path.read_text(encoding="utf-8")

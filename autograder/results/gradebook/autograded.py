@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 from nbgrader import utils
 
+from autograder.checks.shared.verdict import Verdict
 from autograder.course.cells import grade_id, is_run
 from autograder.course.master import Master
 from autograder.errors import CourseError
 from autograder.inside.student.course_helper import CheckFailed
-from autograder.results.result import Outcome
 
 NO_RESPONSE = "No response."
 
@@ -31,7 +31,7 @@ class Marks:
     comments: dict[str, str | None]
 
 
-def graded_notebook(notebook: NotebookNode, outcomes: Mapping[str, Outcome]) -> NotebookNode:
+def graded_notebook(notebook: NotebookNode, verdicts: Mapping[str, Verdict]) -> NotebookNode:
     """Return the submission as ``nbgrader autograde`` would leave it.
 
     A failed check has its message as an error, in the form that CheckFailed has in
@@ -40,7 +40,7 @@ def graded_notebook(notebook: NotebookNode, outcomes: Mapping[str, Outcome]) -> 
 
     Args:
         notebook: the normalised submission; it is not changed.
-        outcomes: what came of the checks, by id.
+        verdicts: on the checks, by id.
     """
     cells, count, used = [], 0, set()
     for cell in notebook.cells:
@@ -50,8 +50,8 @@ def graded_notebook(notebook: NotebookNode, outcomes: Mapping[str, Outcome]) -> 
         cell.source = cell.source.encode("utf-8", "replace").decode()
         if is_run(cell):
             count += 1
-            outcome = outcomes.get(grade_id(cell)) if utils.is_grade(cell) else None
-            outputs = _outputs_of(outcome) if outcome else _numbered(cell.outputs, count)
+            verdict = verdicts.get(grade_id(cell)) if utils.is_grade(cell) else None
+            outputs = _outputs_of(verdict) if verdict else _numbered(cell.outputs, count)
             cell.update(execution_count=count, outputs=outputs)
         cells.append(cell)
     return NotebookNode({**notebook, "cells": cells})
@@ -73,10 +73,10 @@ def _give_id(cell: NotebookNode, used: set[str]) -> None:
     used.add(cell.id)
 
 
-def _outputs_of(outcome: Outcome) -> list[NotebookNode]:
-    if outcome.passed:
+def _outputs_of(verdict: Verdict) -> list[NotebookNode]:
+    if verdict.passed:
         return []
-    error = CheckFailed(outcome.message)
+    error = CheckFailed(verdict.message)
     fields = {"ename": "CheckFailed", "evalue": str(error)}
     return [NotebookNode(output_type="error", traceback=error._render_traceback_(), **fields)]
 
@@ -90,12 +90,13 @@ def _numbered(outputs: list[NotebookNode], count: int) -> list[NotebookNode]:
     ]
 
 
-def marks_of(graded: NotebookNode, master: Master) -> Marks:
+def marks_of(graded: NotebookNode, master: Master, verdicts: Mapping[str, Verdict]) -> Marks:
     """Return the scores and comments that nbgrader would read from a graded notebook.
 
     Args:
         graded: made by graded_notebook.
         master: the notebook's master.
+        verdicts: on its checks, by id.
 
     Raises:
         CourseError: a cell of the master's checks, exercises or questions is missing.
@@ -103,13 +104,20 @@ def marks_of(graded: NotebookNode, master: Master) -> Marks:
     marks = Marks({}, {})
     for cell in graded.cells:
         if utils.is_grade(cell):
-            marks.scores[grade_id(cell)] = utils.determine_grade(cell)[0]
+            marks.scores[grade_id(cell)] = _score(cell, verdicts.get(grade_id(cell)))
         if utils.is_solution(cell):
             untouched = cell.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell)
             marks.comments[grade_id(cell)] = NO_RESPONSE if untouched else None
     for key in _missing(marks, master):
         raise CourseError(f"the notebook has lost its cell {key}; normalise it before it is stored")
     return marks
+
+
+def _score(cell: NotebookNode, verdict: Verdict | None) -> float | None:
+    """Return the points of a check by its verdict, and what nbgrader gives for an answer."""
+    if verdict is None:
+        return utils.determine_grade(cell)[0]
+    return verdict.earned(float(cell.metadata.nbgrader.points))
 
 
 def _missing(marks: Marks, master: Master) -> Iterator[str]:

@@ -168,11 +168,11 @@ class Book:
                 the folder cannot be written.
         """
         name, student = master.name, result.student
-        missing = [key for key in master.checks_by_id if key not in result.outcomes]
+        missing = [key for key in master.checks_by_id if key not in result.verdicts]
         if missing:
-            raise CourseError(f"the result of {student} has no outcome of {missing[0]}")
-        graded = graded_notebook(notebook, result.outcomes)
-        marks = marks_of(graded, master)
+            raise CourseError(f"the result of {student} has no verdict on {missing[0]}")
+        graded = graded_notebook(notebook, result.verdicts)
+        marks = marks_of(graded, master, result.verdicts)
         text = text_of(graded)
         handed_in = self._folder("submitted", student, name)
         stamp = utils.parse_utc(submitted)

@@ -26,6 +26,7 @@ from nbgrader.api import (
 from sqlalchemy import and_, insert, or_, select, update
 from sqlalchemy.orm import Session, load_only
 
+from autograder.checks.shared.verdict import is_full
 from autograder.course.master import Master
 from autograder.errors import CourseError
 from autograder.results.feedback import Graded
@@ -93,9 +94,9 @@ class Scores:
             return "broken", earlier + result.problem
         if key in self.master.written:
             return ("needs grading" if needs else "graded"), ""
-        if points >= self.maxima[key]:
+        if is_full(points, self.maxima[key]):
             return "passed", ""
-        return "failed", result.outcomes[key].message
+        return "failed", result.verdicts[key].message
 
     def _names(self, key: str) -> tuple[str, str]:
         if key in self.checks:
