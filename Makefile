@@ -1,6 +1,8 @@
 # Two commands on a bare machine with Python 3.11+ and make: `make demo` and `make test`.
-PYTHON ?= python3
 BIN := .venv/bin
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+# The Python of .venv, if it will do. PYTHON=... asks for another, and .venv is made anew with it.
+PYTHON ?= $(shell $(BIN)/python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(BIN)/python || echo python3)
 
 .PHONY: demo test environment constraints clean
 
@@ -16,18 +18,11 @@ test: environment
 	$(BIN)/course prove
 	$(BIN)/pytest -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 10
 
-environment: .venv/installed
-
-# uv installs in half a minute what takes pip three. The package is installed
-# editable, so only a change of the dependencies asks for a new install.
-.venv/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+# Mends .venv, too; does nothing if it is sound. Isolated, so that no PYTHONPATH comes between.
+environment:
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || \
 	  { echo "Python 3.11 or newer is needed; run: make PYTHON=/path/to/python3.11 ..."; exit 2; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	$(BIN)/python -m uv pip install --python $(BIN)/python --constraint constraints.txt \
-	  --build-constraint constraints.txt --editable '.[test]'
-	touch $@
+	@$(PYTHON) -I autograder/commands/environment.py
 
 # Pin everything anew, at the newest versions that pyproject.toml allows.
 constraints: environment

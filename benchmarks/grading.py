@@ -142,7 +142,7 @@ def run(*command: str, folder: Path) -> None:
         raise RuntimeError(f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
 
 
-def hand_in(built: dict[str, Built], count: int, folder: Path) -> None:
+def hand_in(course: Course, built: dict[str, Built], count: int, folder: Path) -> None:
     """Write a class: ``count`` students with a submission of every notebook."""
     for name, each in built.items():
         mixed = list(mixed_submissions(each, load_answers(course, name)).values())
@@ -330,7 +330,7 @@ def main(submissions: int, notebooks: str, only: tuple[str, ...], memory: Path |
     }
     with tempfile.TemporaryDirectory(prefix="grading-") as temporary:
         root = Path(temporary)
-        hand_in(built, submissions, root / "class")
+        hand_in(course, built, submissions, root / "class")
         count = submissions * len(names)
         measured = {}
         for name, grader in graders.items():

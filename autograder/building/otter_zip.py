@@ -9,8 +9,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from otter.generate import main as generate
-
 from autograder.checks import files_of
 from autograder.course.config import PACKAGE, Course
 from autograder.course.master import Master
@@ -104,6 +102,9 @@ def write(course: Course, master: Master, folder: Path) -> None:
 
 def _generate(course: Course, master: Master, tests: Path, archive: Path, place: Path) -> None:
     """Run ``otter generate`` in a folder that holds what goes into the zip."""
+    # Two seconds, with pandas, that looking whether anything changed does not need.
+    from otter.generate import main as generate
+
     shutil.copy(course.helper, place)
     shutil.copytree(course.data, place / "data", ignore=shutil.ignore_patterns("MNIST"))
     (place / "otter_config.json").write_text(config_text(master))

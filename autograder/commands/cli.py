@@ -1,26 +1,47 @@
-"""The `course` command."""
+"""The `course` command.
+
+It starts with click and the standard library alone. A command imports the rest once its
+arguments are known to be right.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import click
-from rich.console import Console
-
+from autograder.commands import packages
 from autograder.course.config import Course, find_root, load_course
 from autograder.errors import CourseError
 from autograder.processes import find_own_tools
 
-console = Console(highlight=False)
+try:
+    import click
+    from click import Group  # which a folder without code, a damaged click, does not have
+except Exception as error:  # a broken library may raise anything
+    from autograder.commands import without_click
+
+    without_click.run(error)
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
-class CourseCommand(click.Group):
-    """Reports a CourseError in one line and ends with exit code 2."""
+@functools.cache
+def console() -> Console:
+    """Return the terminal, through rich: a fifth of a second that --help does not need."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+class CourseCommand(Group):
+    """Reports a CourseError, or a package that is missing, in one line; the exit code is 2."""
 
     def invoke(self, context: click.Context):
         find_own_tools()
@@ -28,6 +49,12 @@ class CourseCommand(click.Group):
             return super().invoke(context)
         except CourseError as error:
             click.echo(f"course: {error}", err=True)
+            sys.exit(2)
+        except Exception as error:
+            found = packages.culprit(error)
+            if not found:
+                raise
+            click.echo(packages.message(found), err=True)
             sys.exit(2)
 
 
@@ -77,18 +104,20 @@ def build(notebooks: tuple[str, ...], check: bool, watch: bool) -> None:
     With --watch only notebooks/ is written, at once, whenever a master or its checks are
     saved. Run `course build` afterwards for the rest.
     """
+    course = open_course()
+    if check and watch:
+        raise CourseError("--check and --watch do not go together")
+    if check and notebooks:
+        raise CourseError("--check looks at the whole of notebooks/; give no NOTEBOOK")
+    names = chosen(course, notebooks)
+    if watch:
+        _watch(course, names)
+        return
+
     from autograder.building import build
     from autograder.course.compose import compose
 
-    course = open_course()
-    if watch:
-        if check:
-            raise CourseError("--check and --watch do not go together")
-        _watch(course, chosen(course, notebooks))
-        return
     if check:
-        if notebooks:
-            raise CourseError("--check looks at the whole of notebooks/; give no NOTEBOOK")
         lines = build.stale(course, [compose(course, name) for name in course.names])
         for line in lines:
             click.echo(line)
@@ -97,8 +126,8 @@ def build(notebooks: tuple[str, ...], check: bool, watch: bool) -> None:
             sys.exit(1)
         click.echo("notebooks/ is up to date and shows no solution and no hidden check.")
         return
-    with console.status("building") as status:
-        build.build(course, chosen(course, notebooks), lambda line: _step(status, line))
+    with console().status("building") as status:
+        build.build(course, names, lambda line: _step(status, line))
 
 
 def _watch(course: Course, names: list[str]) -> None:
@@ -107,7 +136,7 @@ def _watch(course: Course, names: list[str]) -> None:
     # A .pyc file tells two saves within a second apart by the size alone.
     sys.dont_write_bytecode = True
     try:
-        with console.status("reading the masters"):
+        with console().status("reading the masters"):
             quick = watch.QuickBuild(course, names)
         changes = watch.saved_files(quick.files())
         click.echo("Watching solutions/ and autograder/checks/. Ctrl-C ends it.")
@@ -132,13 +161,14 @@ def publish(dest: Path, up_to: str | None, force: bool) -> None:
     Later notebooks show how exercises of earlier ones are solved: with --up-to students get them
     in time.
     """
-    from autograder.building import publish
-
     course = open_course()
     names = course.names
     if up_to:
         names = names[: names.index(course.assignment(up_to).name) + 1]
-    with console.status("publishing") as status:
+
+    from autograder.building import publish
+
+    with console().status("publishing") as status:
         changes = publish.publish(
             course, dest, names, lambda line: _step(status, line), force=force
         )
@@ -176,7 +206,7 @@ def check(file: Path, notebook: str | None) -> None:
 
 def _step(status, line: str) -> None:
     status.update(line)
-    console.print(f"  {line}")
+    console().print(f"  {line}")
 
 
 @main.command()
@@ -200,12 +230,12 @@ def prove(notebooks: tuple[str, ...], workers: int, everything: bool) -> None:
     from autograder.judging.sandbox.fork_client import warm_agents
 
     course = open_course()
+    names = chosen(course, notebooks)
     with warm_agents(course.data):  # it imports the slow libraries while this process does
         from autograder.commands import prove
 
         good = [
-            prove.prove(course, name, workers, console, everything=everything)
-            for name in chosen(course, notebooks)
+            prove.prove(course, name, workers, console(), everything=everything) for name in names
         ]
     sys.exit(0 if all(good) else 1)
 
@@ -224,13 +254,15 @@ def site(notebooks: tuple[str, ...], to: Path | None) -> None:
     Without NOTEBOOK all are shown. The pages need no network. They are scanned for solutions,
     hidden checks and dead links first; if anything is wrong, DIR stays as it was.
     """
+    course = open_course()
+    names = chosen(course, notebooks)
+
     from autograder.building.site import build
 
-    course = open_course()
     place = (to or course.build / "site").resolve()
-    with console.status("building the site") as status:
-        build.build_site(course, chosen(course, notebooks), place, lambda x: _step(status, x))
-    console.print(f"Open {place / 'index.html'}", soft_wrap=True)
+    with console().status("building the site") as status:
+        build.build_site(course, names, place, lambda x: _step(status, x))
+    console().print(f"Open {place / 'index.html'}", soft_wrap=True)
 
 
 @main.command()
@@ -285,7 +317,7 @@ def grade(
 
             gc.freeze()  # what is imported is no garbage; to search it took a third of a second
             settings = grade.Settings(workers=workers or os.cpu_count() or 1, **others)
-            grade.grade(course, names, submissions, out, console, settings)
+            grade.grade(course, names, submissions, out, console(), settings)
     except KeyboardInterrupt:
         click.echo("Stopped. What is graded is kept; run the same command to go on.", err=True)
         sys.exit(130)
@@ -308,20 +340,22 @@ def release_solutions(notebooks: tuple[str, ...], folder: Path, force: bool) -> 
     no hidden check and no rubric is in them. Before the due date of course.toml the
     command refuses.
     """
+    course = open_course()
+    names = chosen(course, notebooks)
+
     from autograder.building import solutions
 
-    course = open_course()
-    with console.status("reading the masters") as status:
+    with console().status("reading the masters") as status:
         files = solutions.release_solutions(
             course,
-            chosen(course, notebooks),
+            names,
             folder,
             datetime.now().astimezone(),
             lambda line: _step(status, line),
             force=force,
         )
     for file in files:
-        console.print(f"  {file}", soft_wrap=True)
+        console().print(f"  {file}", soft_wrap=True)
 
 
 @main.command()
@@ -345,19 +379,20 @@ def regrade(
     them. Scores entered by hand stay. What else is new or changed is judged, too, and all
     results are written as by the last `course grade`.
     """
-    from autograder.commands.regrade import regrade as judge_again
-
     course = open_course()
     (name,) = chosen(course, (notebook,))
+
+    from autograder.commands.regrade import regrade as judge_again
+
     now = datetime.now().astimezone()
     workers = workers or os.cpu_count() or 1
     try:
-        done = judge_again(course, submissions, out, student, name, note, now, console, workers)
+        done = judge_again(course, submissions, out, student, name, note, now, console(), workers)
     except KeyboardInterrupt:
         click.echo("Stopped; the next `course grade` or `course regrade` goes on.", err=True)
         sys.exit(130)
     before = "no score" if done.before is None else f"{done.before:g}"
-    console.print(f"{student}, {name}: {before} before, {done.after:g} now", markup=False)
+    console().print(f"{student}, {name}: {before} before, {done.after:g} now", markup=False)
 
 
 @main.command()
@@ -371,16 +406,17 @@ def mistakes(out: Path, student: str | None, notebook: str | None) -> None:
     OUT/mistakes.html with the students' code beside the documented answer; report.html links
     it. The documented answers are those of tests/answers/.
     """
-    from autograder.results import mistakes
-
     course = open_course()
     name = chosen(course, (notebook,))[0] if notebook else None
+
+    from autograder.results import mistakes
+
     found, page = mistakes.mistakes(course, out, student, name)
     if found:
-        console.print(mistakes.table_of(found))
+        console().print(mistakes.table_of(found))
     else:
-        console.print(f"{student or 'Nobody'} fails {'no' if student else 'a'} check.")
-    console.print(f"For TAs only: {os.path.relpath(page)}", soft_wrap=True)
+        console().print(f"{student or 'Nobody'} fails {'no' if student else 'a'} check.")
+    console().print(f"For TAs only: {os.path.relpath(page)}", soft_wrap=True)
 
 
 @main.command()
@@ -391,12 +427,16 @@ def new(name: str) -> None:
     Writes a small master, its checks and its corpus, and an entry in course.toml. All of it is
     a worked example to replace piece by piece: it builds and is proved as it stands.
     """
+    course = open_course()
+
     from autograder.commands.new_notebook import new_notebook
 
-    for path in new_notebook(open_course(), name):
-        console.print(f"  {os.path.relpath(path)}", soft_wrap=True)
+    for path in new_notebook(course, name):
+        console().print(f"  {os.path.relpath(path)}", soft_wrap=True)
     number = name.partition("_")[0]
-    console.print(f"Now `course build {number}` and `course prove {number}`; see docs/authors.md.")
+    console().print(
+        f"Now `course build {number}` and `course prove {number}`; see docs/authors.md."
+    )
 
 
 @main.command()
@@ -409,12 +449,14 @@ def doctor() -> None:
     """
     from autograder.commands import doctor
 
-    sys.exit(0 if doctor.run(find_root(Path.cwd()), console) else 1)
+    sys.exit(0 if doctor.run(find_root(Path.cwd()), doctor.console()) else 1)
 
 
 @main.command()
 def demo() -> None:
     """Build everything, make a sample class, grade it, and show the table."""
+    course = open_course()
+
     from autograder.commands import demo
 
-    demo.run(open_course(), console)
+    demo.run(course, console())

@@ -1,16 +1,20 @@
 """What on this machine is missing or does not fit, and how to mend it: `course doctor`.
 
 Each look returns findings and never raises: the doctor is for machines where things are broken.
-For the same reason it imports only where it needs to.
+For the same reason it starts with the standard library alone, and does without rich.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import importlib
 import itertools
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,18 +23,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
+from autograder.commands.packages import (
+    IMPORTED_AS,
+    INSTALL,
+    PAIR,
+    culprit,
+    mend_of,
+    normal,
+    pinned,
+)
 from autograder.course.config import Course, load_course
 from autograder.errors import CourseError
 from autograder.processes import find_own_tools
 from autograder.text import some_of, telling_line
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 OK, NOTE, WARNING, MISSING = "ok", "note", "warning", "missing"
 COLOURS = {OK: "green", NOTE: "cyan", WARNING: "yellow", MISSING: "red"}
-INSTALL = 'python -m pip install --constraint constraints.txt --editable ".[test]"'
 PROVISIONER = "course-sockets"
 PLACEHOLDER = "your-university"
 ENOUGH_DISK, ENOUGH_MEMORY = 5 << 30, 4 << 30  # bytes; a submission may use 3 GiB
@@ -44,6 +57,17 @@ except OSError as error:
     print(error, file=sys.stderr, flush=True)
     os._exit(1)
 os._exit(0)
+"""
+# In a process of its own: a torch built for another processor ends the process.
+TRY_TORCH = """
+import json
+import torch, torchvision
+from torchvision.ops import nms
+nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.ones(1), 0.5)
+gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
+apple = torch.backends.mps.is_available()
+print()
+print(json.dumps([torch.__version__, torchvision.__version__, gpu, apple]))
 """
 
 
@@ -65,21 +89,45 @@ class Finding:
     mend: str = ""
 
 
-def run(root: Path, console: Console) -> bool:
-    """Look at everything, print a table and the mends.
+def console() -> Console | None:
+    """Return the terminal through rich; None if rich does not work."""
+    try:
+        from rich.console import Console
+        from rich.table import Table  # noqa: F401  # all that `run` needs
+
+        terminal = Console(highlight=False)
+        terminal.status("")
+    except Exception:  # a broken library may raise anything
+        return None
+    return terminal
+
+
+def run(root: Path, console: Console | None) -> bool:
+    """Look at everything, print what was found and the mends.
 
     Args:
         root: the repository.
-        console: where to print.
+        console: where to print; None prints plain lines.
 
     Returns:
         whether nothing that the course needs is missing.
     """
     findings: list[Finding] = []
-    with console.status("looking") as status:
+    with console.status("looking") if console else contextlib.nullcontext() as status:
         for name, look in looks(root):
-            status.update(f"looking at {name}")
+            if status:
+                status.update(f"looking at {name}")
             findings += _safely(name, look)
+    if console:
+        _show(findings, console)
+    else:
+        _show_plainly(findings)
+    return not _count(findings, MISSING)
+
+
+def _show(findings: list[Finding], console: Console) -> None:
+    from rich.table import Table
+
     table = Table("", "What")
     table.add_column("Found", overflow="fold")
     for finding in findings:
@@ -90,10 +138,24 @@ def run(root: Path, console: Console) -> bool:
         if finding.mend:
             console.print(f"{finding.name}:", style="bold")
             console.print(f"    {finding.mend}", soft_wrap=True, markup=False)
-    missing = sum(finding.state == MISSING for finding in findings)
-    warnings = sum(finding.state == WARNING for finding in findings)
-    console.print(f"{missing} missing, {warnings} to look at.")
-    return not missing
+    console.print(_verdict(findings))
+
+
+def _show_plainly(findings: list[Finding]) -> None:
+    for finding in findings:
+        print(f"{finding.state:8} {finding.name}: {finding.told}")
+    for finding in findings:
+        if finding.mend:
+            print(f"{finding.name}:\n    {finding.mend}")
+    print(_verdict(findings))
+
+
+def _verdict(findings: list[Finding]) -> str:
+    return f"{_count(findings, MISSING)} missing, {_count(findings, WARNING)} to look at."
+
+
+def _count(findings: list[Finding], state: str) -> int:
+    return sum(finding.state == state for finding in findings)
 
 
 def looks(root: Path) -> Iterator[tuple[str, Callable[[], list[Finding]]]]:
@@ -102,14 +164,17 @@ def looks(root: Path) -> Iterator[tuple[str, Callable[[], list[Finding]]]]:
     yield "course.toml", lambda: findings
     yield "Python", lambda: look_at_python(root)
     yield "packages", lambda: look_at_packages(root)
+    yield "extras", lambda: look_at_extras(root)
+    yield "imports", lambda: look_at_imports(root)
     yield "the course package", lambda: look_at_own_package(root)
     yield "programs", look_at_programs
     yield "the kernel", look_at_kernel
     yield "isolation", lambda: look_at_isolation(root)
-    yield "PyTorch", look_at_torch
+    torch: list[Finding] = []
+    yield "PyTorch", lambda: torch.extend(look_at_torch()) or torch
     yield "disk", lambda: look_at_disk(root)
     yield "memory", look_at_memory
-    if course:
+    if course and torch and torch[0].state == OK:  # the checks import it, and it may end Python
         yield "notebooks/", lambda: look_at_notebooks(course)
 
 
@@ -118,6 +183,9 @@ def _safely(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
     try:
         return look()
     except Exception as error:  # a broken library may raise anything
+        found = culprit(error)
+        if found:
+            return [Finding(name, MISSING, f"could not be looked at: {found}", found.mend)]
         reason = f"could not be looked at: {type(error).__name__}: {error}".partition("\n")[0]
         return [Finding(name, MISSING, reason, INSTALL)]
 
@@ -157,12 +225,11 @@ def look_at_course(
 
 def look_at_python(root: Path) -> list[Finding]:
     """Compare this Python with the one that pyproject.toml asks for."""
-    from packaging.specifiers import SpecifierSet
-
     wanted = _project(root)["requires-python"]
+    oldest = tuple(int(number) for number in wanted.removeprefix(">=").split("."))
     version = ".".join(map(str, sys.version_info[:3]))
     told = f"{version} ({sys.executable})"
-    if SpecifierSet(wanted).contains(version, prereleases=True):
+    if sys.version_info[:3] >= oldest:
         return [Finding("Python", OK, told)]
     mend = "python3.11 -m venv .venv    # then install again, with .venv/bin/python"
     return [Finding("Python", MISSING, f"{told}; the course needs {wanted}", mend)]
@@ -170,50 +237,117 @@ def look_at_python(root: Path) -> list[Finding]:
 
 def look_at_packages(root: Path) -> list[Finding]:
     """Compare what is installed with pyproject.toml and the versions in constraints.txt."""
-    from packaging.requirements import Requirement
-
     pins = pinned(root)
-    findings, fine = [], 0
-    for text in _project(root)["dependencies"]:
-        wanted = Requirement(text)
-        pin = pins.get(_normal(wanted.name), "")
-        mend = f'python -m pip install "{wanted.name}=={pin}"' if pin else INSTALL
-        try:
-            version = metadata.version(wanted.name)
-        except metadata.PackageNotFoundError:
-            findings.append(Finding(wanted.name, MISSING, "not installed", mend))
-            continue
-        if not wanted.specifier.contains(version, prereleases=True):
-            told = f"{version}; the course needs {wanted.specifier}"
-            findings.append(Finding(wanted.name, MISSING, told, mend))
-        elif pin and version.partition("+")[0] != pin:
-            told = f"{version}; the course was tested with {pin}"
-            findings.append(Finding(wanted.name, WARNING, told, mend))
-        else:
-            fine += 1
+    wanted = _project(root)["dependencies"]
+    findings = [finding for text in wanted if (finding := _odd_package(text, pins))]
+    fine = len(wanted) - len(findings)
     tested = "at the tested version" if pins else "(there is no constraints.txt)"
     return [*findings, Finding("packages", OK, f"{fine} {tested}")] if fine else findings
 
 
-def pinned(root: Path) -> dict[str, str]:
-    """Return the versions in constraints.txt that hold on this system, by package."""
-    from packaging.requirements import Requirement
+def _odd_package(text: str, pins: dict[str, str]) -> Finding | None:
+    """Return what is wrong with a package; None if nothing is.
 
-    path = root / "constraints.txt"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    pins = {}
-    for line in lines:
-        if not line or line.startswith("#"):
+    Args:
+        text: as pyproject.toml asks for it.
+        pins: the versions in constraints.txt.
+    """
+    name = _name(text)
+    pin = pins.get(normal(name), "")
+    try:
+        package = metadata.distribution(name)
+        version = package.version
+    except Exception:  # it has none, or an interrupted installation has left half of it
+        return Finding(name, MISSING, "not installed", mend_of(normal(name), again=False))
+    mend = f'python -m pip install "{name}=={pin}"' if pin else INSTALL
+    if not _fits(text, version):
+        told = f"{version}; the course needs {text.removeprefix(name)}"
+        return Finding(name, MISSING, told, mend)
+    if pin and version.partition("+")[0] != pin:
+        told = f"{version}; the course was tested with {pin}"
+        return Finding(name, WARNING, told, mend)
+    again = mend_of(normal(name), again=True)
+    built_for = _built_for(package)
+    if built_for:
+        told = f"built for {built_for}, this is Python {sys.version_info[0]}.{sys.version_info[1]}"
+        return Finding(name, MISSING, told, again)
+    gone = [str(file) for file in package.files or () if _is_gone(file)]
+    if gone:
+        return Finding(name, MISSING, f"some of its files are gone: {some_of(gone, 1)}", again)
+    return None
+
+
+def _name(requirement: str) -> str:
+    return re.match(r"[\w.-]+", requirement)[0]
+
+
+def _fits(requirement: str, version: str) -> bool:
+    """Tell whether a version will do; without the package packaging nobody knows."""
+    try:
+        from packaging.requirements import Requirement
+    except Exception:  # a broken library may raise anything
+        return True
+    return Requirement(requirement).specifier.contains(version, prereleases=True)
+
+
+def _built_for(package: metadata.Distribution) -> str:
+    """Return which other Pythons a package was built for; "" if it may run in this one."""
+    tags = re.findall(r"^Tag: (\w+)-(\w+)-", package.read_text("WHEEL") or "", re.MULTILINE)
+    this = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    if not tags or any(this in python or "py3" in python or abi == "abi3" for python, abi in tags):
+        return ""
+    return " and ".join(sorted({python for python, _ in tags}))
+
+
+def _is_gone(file: metadata.PackagePath) -> bool:
+    """Tell whether a file of a package is gone; compiled files and programs do not count."""
+    return file.suffix != ".pyc" and ".." not in file.parts and not file.locate().exists()
+
+
+def look_at_extras(root: Path) -> list[Finding]:
+    """See what is there of the packages that the course does without."""
+    findings = []
+    extras = _project(root)["optional-dependencies"]
+    for extra, needs in (("site", "`course site`"), ("test", "`make test`")):
+        names = [_name(text) for text in extras[extra] if "[" not in text]
+        missing = [name for name in names if not _is_installed(name)]
+        if missing:
+            told = f"not installed: {', '.join(missing)}; {needs} alone needs them"
+            findings.append(Finding(f"packages for {needs}", NOTE, told))
+    return findings
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def look_at_imports(root: Path) -> list[Finding]:
+    """Import every package that is installed; those that fail are findings, each once.
+
+    torch and torchvision have a look of their own.
+    """
+    told: dict[str, Finding] = {}
+    names = [_name(text) for text in _project(root)["dependencies"]]
+    fine = 0
+    for name in names:
+        if name in PAIR or not _is_installed(name):
             continue
-        pin = Requirement(line)
-        if pin.marker is None or pin.marker.evaluate():
-            (version,) = pin.specifier
-            pins[_normal(pin.name)] = version.version
-    return pins
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+        try:
+            module = importlib.import_module(IMPORTED_AS.get(name, name.replace("-", "_")))
+            if module.__file__ is None:
+                raise ImportError("it has no code", name=name)
+        except Exception as error:  # a broken library may raise anything
+            found = culprit(error)
+            package, mend = (found.package, found.mend) if found else (name, INSTALL)
+            reason = (found and found.reason) or str(error).partition("\n")[0]
+            told.setdefault(package, Finding(package, MISSING, f"no import: {reason}", mend))
+        else:
+            fine += 1
+    return [*told.values(), Finding("imports", OK, f"{fine} packages can be imported")]
 
 
 def _project(root: Path) -> dict:
@@ -325,32 +459,33 @@ def _namespaces_mend() -> str:
 
 def look_at_torch() -> list[Finding]:
     """See that torch and torchvision fit together, and whether there is a GPU."""
-    try:
-        import torch
-        import torchvision
-        from torchvision.ops import nms
-
-        nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.ones(1), 0.5)
-    except Exception as error:  # a torchvision of another torch raises whatever it likes
-        told = f"torch and torchvision do not work together: {error}".partition("\n")[0]
-        mend = f"python -m pip install --force-reinstall {_pair()}"
-        return [Finding("PyTorch", MISSING, told, mend)]
-    told = f"torch {torch.__version__} and torchvision {torchvision.__version__} fit"
-    return [Finding("PyTorch", OK, told), _gpu(torch)]
-
-
-def _pair() -> str:
-    pins = pinned(Path(__file__).resolve().parents[2])
-    return " ".join(f"{n}=={pins[n]}" if n in pins else n for n in ("torch", "torchvision"))
+    command = [sys.executable, "-c", TRY_TORCH]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = telling_line(done.stderr)
+        if done.returncode < 0:
+            reason = f"they ended by {signal.Signals(-done.returncode).name}"
+        told = f"torch and torchvision do not work together: {reason}"
+        return [Finding("PyTorch", MISSING, told, mend_of("torch", again=True))]
+    torch, torchvision, gpu, apple = json.loads(done.stdout.splitlines()[-1])
+    told = f"torch {torch} and torchvision {torchvision} fit"
+    return [Finding("PyTorch", OK, told), _gpu(torch, gpu, apple)]
 
 
-def _gpu(torch) -> Finding:
-    if torch.cuda.is_available():
-        return Finding("GPU", OK, torch.cuda.get_device_name(0))
-    if torch.backends.mps.is_available():
+def _gpu(torch: str, gpu: str, apple: bool) -> Finding:
+    """Tell whether there is a GPU.
+
+    Args:
+        torch: its version.
+        gpu: the name of the one that torch sees; "" if none.
+        apple: whether torch sees Apple's.
+    """
+    if gpu:
+        return Finding("GPU", OK, gpu)
+    if apple:
         return Finding("GPU", NOTE, "Apple's; the course computes on the CPU")
     if shutil.which("nvidia-smi") and _runs("nvidia-smi"):
-        told = f"nvidia-smi sees one, torch {torch.__version__} does not"
+        told = f"nvidia-smi sees one, torch {torch} does not"
         mend = "install the torch build for your driver; see the selector on PyTorch's site"
         return Finding("GPU", WARNING, told, mend)
     return Finding("GPU", OK, "none; every notebook runs on the CPU")

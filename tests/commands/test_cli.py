@@ -1,15 +1,21 @@
 """The `course` command: what goes wrong is said in one line, and nothing is half-written."""
 
+import json
 import re
+import subprocess
+import sys
+import types
 
 import pytest
 from click.testing import CliRunner
 
+from autograder.commands import packages
 from autograder.commands.cli import main
 from autograder.course.compose import source_notebook, student_notebook
 from autograder.course.config import load_course
 from autograder.course.master import load_master
-from tests.support.course import COURSE_TOML, MINI_CHECKS, MINI_MASTER
+from tests.support.broken_packages import without
+from tests.support.course import COURSE, COURSE_TOML, MINI_CHECKS, MINI_MASTER, ROOT
 
 
 def course(*arguments: str):
@@ -190,3 +196,180 @@ def test_a_solution_that_does_not_run_changes_nothing(mini):
     assert result.exit_code == 2
     assert "the solution does not run" in result.stderr
     assert snapshot(mini) == before
+
+
+# Prints the packages of others that are imported by what stands before it.
+SHOW_IMPORTED = """
+import json
+files = {n: getattr(m, "__file__", None) or "" for n, m in sys.modules.items()}
+others = {n.partition(".")[0] for n, file in files.items() if "site-packages" in file}
+print(json.dumps(sorted(n for n in others if not n.startswith("_"))), file=sys.__stdout__)
+"""
+RUN_ALL = """
+import contextlib, io, json, sys
+from autograder.commands.cli import main
+for arguments in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            main(arguments)
+        except SystemExit as end:
+            assert arguments[-1:] == ["--help"] or end.code == 2, (arguments, end.code)
+"""
+
+
+def imported(code: str, *arguments: str) -> list[str]:
+    """Return the packages of others that some code imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", code + SHOW_IMPORTED, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_nothing_slow_is_imported_before_the_arguments_are_right(tmp_path):
+    wrong = [[name, "--nonsense"] for name in main.commands]
+    wrong += [[name] for name in ("check", "grade", "mistakes", "new", "publish", "regrade")]
+    of_99 = ["--notebook", "99"]
+    wrong += [
+        ["build", "99"],
+        ["build", "--check", "01"],
+        ["build", "--check", "--watch"],
+        ["build", "--watch", "99"],
+        ["check", "README.md", *of_99],
+        ["grade", "x", "--out", "y", *of_99],
+        ["mistakes", "--out", "x", *of_99],
+        ["prove", "99"],
+        ["publish", str(tmp_path), "--up-to", "99"],
+        ["regrade", "x", "--out", "y", "--student", "a", "--note", "b", *of_99],
+        ["release-solutions", "99", "--to", "x"],
+        ["site", "99"],
+    ]
+    helps = [["--help"], *([name, "--help"] for name in main.commands)]
+    assert imported(RUN_ALL, json.dumps(helps + wrong)) == ["click"]
+    assert imported("import sys, autograder.commands\n") == []
+    assert imported("import sys, autograder.commands.doctor, autograder.commands.packages\n") == []
+
+
+def test_looking_for_what_is_stale_imports_no_otter():
+    assert "otter" not in imported("import sys, autograder.building.build\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows counts no time of children")
+def test_help_is_there_at_once():
+    import resource
+
+    def seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([*COURSE, "--help"], cwd=ROOT, capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(seconds() for _ in range(3)) < 0.3
+
+
+def run_without(tmp_path, *arguments: str, **lacking) -> subprocess.CompletedProcess:
+    environment = without(tmp_path / "without", **lacking)
+    return subprocess.run(
+        [*COURSE, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "arguments"),
+    [
+        ("click", "click", ["--help"]),
+        ("rich", "rich", ["site", "01"]),
+        ("nbformat", "nbformat", ["build", "--check"]),
+        ("nbgrader", "nbgrader", ["build", "--check"]),
+        ("jinja2", "jinja2", ["new", "10_more"]),
+        ("latex2mathml", "latex2mathml", ["release-solutions", "01", "--to", "x"]),
+        ("torch", "torch", ["prove", "01"]),
+        ("yaml", "pyyaml", ["check", "notebooks/01_pytorch_basics.ipynb"]),
+        ("distributed", "distributed", ["grade", "x", "--out", "y"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["absent", "broken"])
+def test_a_package_that_cannot_be_imported(tmp_path, module, package, arguments, kind):
+    done = run_without(tmp_path, *arguments, **{kind: [module]})
+    assert done.returncode == 2, done.stdout + done.stderr
+    problem = "missing" if kind == "absent" else f"broken (OSError: lib{module}.so: cannot open"
+    assert done.stderr.startswith(f"course: the package {package} is {problem}"), done.stderr
+    assert "; run `make environment`, or: python -m pip install --force-reinstall" in done.stderr
+    assert package in done.stderr.rpartition("pip install")[2]
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="there is a process to fork from on Linux")
+def test_a_package_that_the_submissions_process_alone_imports(tmp_path):
+    done = run_without(
+        tmp_path, "check", "notebooks/01_pytorch_basics.ipynb", broken=["matplotlib"]
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("course: the package matplotlib is broken (OSError: lib")
+    assert done.stderr.count("\n") == 1
+
+
+def raised(code: str, filename: str, name: str) -> Exception:
+    """Return what a module raises while it is imported."""
+    with pytest.raises(Exception) as caught:  # whatever the code raises
+        exec(compile(code, filename, "exec"), {"__name__": name, "__file__": filename})
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("cannot import name 'gone'", name="autograder.text"),
+        ModuleNotFoundError("No module named", name="autograder.nowhere"),
+        ModuleNotFoundError("No module named '_sqlite3'", name="_sqlite3"),
+        ImportError("somebody's words"),
+        AttributeError("no such", name="x", obj=packages),
+        raised("1 / 0", str(ROOT / "autograder" / "text.py"), "autograder.text"),
+        raised("1 / 0", str(ROOT / "tests" / "answers" / "mini.py"), "mini"),
+        ValueError("a bug"),
+    ],
+)
+def test_a_bug_of_ours_stays_visible(error, monkeypatch):
+    assert packages.culprit(error) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(main.commands["demo"], "callback", lambda: (_ for _ in ()).throw(error))
+        assert course("demo").exception is error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ModuleNotFoundError("...", name="yaml"), "the package pyyaml is missing"),
+        (
+            ModuleNotFoundError("none", name="torch._C"),
+            "torch is broken (ModuleNotFoundError: none",
+        ),
+        (
+            ImportError("cannot import name 'Group' from 'click'", name="click"),
+            "the package click is broken (ImportError: cannot import name 'Group' from 'click')",
+        ),
+        (
+            raised("raise SystemError('too old\\nand more')", "/x/site-packages/zmq.py", "zmq"),
+            "is broken (SystemError: too old)",
+        ),
+        (
+            AttributeError("no Tensor", name="Tensor", obj=types.ModuleType("torch")),
+            "the package torch is broken (AttributeError: no Tensor)",
+        ),
+        (
+            SyntaxError("bad", ("/x/site-packages/rich/console.py", 1, 1, "")),
+            "the package rich is broken (SyntaxError: bad",
+        ),
+    ],
+)
+def test_the_package_whose_import_failed_is_named(error, told):
+    assert told in str(packages.culprit(error))

@@ -1,6 +1,8 @@
 """`course doctor` tells what is missing, each with its mend; here things are made missing."""
 
 import datetime
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from rich.console import Console
 from autograder.commands import doctor
 from autograder.commands.cli import main
 from autograder.commands.doctor import MISSING, NOTE, OK, WARNING, Finding
+from tests.support.broken_packages import modules_of_dependencies, without
 from tests.support.course import COURSE, COURSE_TOML, ROOT
 
 NEW_YEAR = datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)
@@ -46,14 +49,17 @@ def test_an_old_python(monkeypatch):
 def versions(monkeypatch):
     """Packages whose version is not the installed one; None is not installed."""
     given: dict[str, str | None] = {}
-    real = metadata.version
+    real = metadata.distribution
 
-    def version(name: str) -> str:
+    def distribution(name: str):
         if name in given and given[name] is None:
             raise metadata.PackageNotFoundError(name)
-        return given.get(name) or real(name)
+        found = real(name)
+        return types.SimpleNamespace(
+            version=given.get(name) or found.version, files=found.files, read_text=found.read_text
+        )
 
-    monkeypatch.setattr(doctor.metadata, "version", version)
+    monkeypatch.setattr(metadata, "distribution", distribution)
     return given
 
 
@@ -85,38 +91,82 @@ def test_pins_hold_on_this_system_alone(tmp_path):
     assert doctor.pinned(tmp_path) == {"a-b": "2.1", "both": "2"}
 
 
-def test_torchvision_of_another_torch(monkeypatch):
+def package(root: Path, tag: str, files: tuple[str, ...] = ()) -> metadata.Distribution:
+    """Make the metadata of a package."""
+    info = root / "torch-2.15.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.15.0\n")
+    (info / "WHEEL").write_text(f"Wheel-Version: 1.0\nTag: {tag}\n")
+    (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+    return metadata.PathDistribution(info)
+
+
+THIS = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+
+
+@pytest.mark.parametrize(
+    ("tag", "told"),
+    [
+        ("cp39-cp39-linux_x86_64", "built for cp39, this is Python 3."),
+        (f"{THIS}-{THIS}-linux_x86_64", ""),
+        ("cp39-abi3-linux_x86_64", ""),
+        ("py3-none-any", ""),
+        ("py2.py3-none-any", ""),
+    ],
+)
+def test_a_torch_that_was_built_for_another_python(tmp_path, monkeypatch, tag, told):
+    made = package(tmp_path, tag)
+    monkeypatch.setattr(metadata, "distribution", lambda name: made)
+    finding = doctor._odd_package("torch>=2.15,<3", {"torch": "2.15.0"})
+    assert (finding.told if finding else "").startswith(told) and bool(finding) == bool(told)
+    if finding:
+        assert finding.state == MISSING
+        assert finding.mend.startswith("python -m pip install --force-reinstall torch==")
+
+
+def test_a_package_whose_files_are_gone(tmp_path, monkeypatch):
+    made = package(tmp_path, "py3-none-any", ("torch/a.py", "torch/b.pyc", "../bin/torch", "c.py"))
+    monkeypatch.setattr(metadata, "distribution", lambda name: made)
+    finding = doctor._odd_package("torch>=2", {})
+    assert finding.state == MISSING
+    assert finding.told == "some of its files are gone: torch/a.py and 1 more"
+
+
+def test_packages_that_are_not_needed(monkeypatch):
+    monkeypatch.setattr(doctor, "_is_installed", lambda name: name not in ("mypy", "sphinx"))
+    site, test = doctor.look_at_extras(ROOT)
+    assert site.state == test.state == NOTE
+    assert site.told == "not installed: sphinx; `course site` alone needs them"
+    assert test.told == "not installed: mypy; `make test` alone needs them"
+
+
+def test_torchvision_of_another_torch(monkeypatch, tmp_path):
     # What `import torchvision` raises then: RuntimeError, not ImportError.
-    broken = types.ModuleType("torchvision")
-
-    def fail(name):
-        raise RuntimeError("operator torchvision::nms does not exist")
-
-    broken.__getattr__ = fail
-    monkeypatch.setitem(sys.modules, "torchvision", broken)
-    monkeypatch.delitem(sys.modules, "torchvision.ops", raising=False)
+    (tmp_path / "torchvision.py").write_text("raise RuntimeError('there is no torchvision::nms')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     (finding,) = doctor.look_at_torch()
     assert finding.state == MISSING
+    assert finding.told.endswith("RuntimeError: there is no torchvision::nms")
     assert finding.mend.startswith("python -m pip install --force-reinstall torch==")
     assert "torchvision==" in finding.mend
 
 
-def fake_torch(cuda: bool, apple: bool = False):
-    return types.SimpleNamespace(
-        __version__="9.9+cpu",
-        cuda=types.SimpleNamespace(is_available=lambda: cuda, get_device_name=lambda n: "H200"),
-        backends=types.SimpleNamespace(mps=types.SimpleNamespace(is_available=lambda: apple)),
-    )
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_a_torch_for_another_processor(monkeypatch, tmp_path):
+    (tmp_path / "torch.py").write_text("import os\nos.kill(os.getpid(), 4)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    (finding,) = doctor.look_at_torch()
+    assert finding.state == MISSING and "ended by SIGILL" in finding.told
 
 
 def test_the_gpu_is_seen_or_not(monkeypatch):
     monkeypatch.setattr(doctor, "_runs", lambda program: True)
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
-    assert doctor._gpu(fake_torch(cuda=True)).told == "H200"
-    assert doctor._gpu(fake_torch(cuda=False)).state == OK
-    assert doctor._gpu(fake_torch(cuda=False, apple=True)).state == NOTE
+    assert doctor._gpu("9.9+cpu", "H200", False).told == "H200"
+    assert doctor._gpu("9.9+cpu", "", False).state == OK
+    assert doctor._gpu("9.9+cpu", "", True).state == NOTE
     monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
-    unseen = doctor._gpu(fake_torch(cuda=False))
+    unseen = doctor._gpu("9.9+cpu", "", False)
     assert unseen.state == WARNING and "torch 9.9+cpu does not" in unseen.told and unseen.mend
 
 
@@ -263,6 +313,53 @@ def test_the_command_ends_with_the_verdict(mini, monkeypatch):
     for good in (True, False):
         monkeypatch.setattr(doctor, "run", lambda root, console, good=good: good)
         assert CliRunner().invoke(main, ["doctor"]).exit_code == (0 if good else 1)
+
+
+def doctor_without(tmp_path: Path, **lacking) -> str:
+    """Return what the doctor prints where some modules cannot be imported."""
+    shutil.copy(ROOT / "constraints.txt", Path.cwd())
+    done = subprocess.run(
+        [*COURSE, "doctor"],
+        capture_output=True,
+        text=True,
+        env={**without(tmp_path / "without", **lacking), "COLUMNS": "200"},
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("kind", ["absent", "broken"])
+def test_nothing_of_others_can_be_imported(mini, tmp_path, kind):
+    names = modules_of_dependencies()
+    text = doctor_without(tmp_path, **{kind: names})
+    reason = "No module named '{}'" if kind == "absent" else "lib{}.so: cannot open"
+    for name in names:
+        if name != "torchvision":  # torch is imported before
+            assert reason.format(name) in text, name
+    assert "python -m pip install --force-reinstall torch==" in text
+    assert 'python -m pip install --force-reinstall --no-deps "click==' in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "module", "found"),
+    [
+        ("absent", "torch", "PyTorch"),
+        ("broken", "torchvision", "PyTorch"),
+        ("absent", "rich", "rich"),
+        ("broken", "click", "click"),
+        ("absent", "nbformat", "nbformat"),
+        ("absent", "packaging", "packaging"),
+        ("broken", "distributed", "distributed"),
+    ],
+)
+def test_one_package_that_cannot_be_imported(mini, tmp_path, kind, module, found):
+    text = doctor_without(tmp_path, **{kind: [module]})
+    assert re.search(rf"missing\W+{found}\b", text)
+    mends = text.rpartition(f"{found}:\n")[2].partition("\n")[0]
+    assert "python -m pip install --force-reinstall " in mends and module in mends
 
 
 @pytest.mark.slow

@@ -201,7 +201,7 @@ def test_the_command(graded, monkeypatch):
     out, _ = graded
     monkeypatch.setenv("COLUMNS", "200")
     wide = Console(width=200, highlight=False)
-    monkeypatch.setattr("autograder.commands.cli.console", wide)
+    monkeypatch.setattr("autograder.commands.cli.console", lambda: wide)
     with wide.capture() as capture:
         result = CliRunner().invoke(main, ["mistakes", "--out", str(out), "--student", "both"])
     assert result.exit_code == 0, result.output

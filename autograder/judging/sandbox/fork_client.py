@@ -16,6 +16,7 @@ Agents run a submission that nobody has read. Where the machine allows it they l
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import multiprocessing.forkserver
 import os
@@ -34,7 +35,7 @@ SUPPORTED = sys.platform == "linux"
 SERVER = "autograder.judging.sandbox.fork_server"
 MESSAGE_BYTES = 1 << 16
 WAITING_CLIENTS = 100
-FOR_WORKERS = ("distributed", "autograder.judging.pool")
+FOR_WORKERS = "autograder.judging.sandbox.worker_preload"
 ADDRESS = "COURSE_FORK_SERVER"  # the environment variable with the path of the agents' server
 
 
@@ -60,6 +61,9 @@ def fork_server(modules: tuple[str, ...], data: Path | None = None) -> Iterator[
     Args:
         modules: their names.
         data: for a server of agents the folder of the course's data.
+
+    Raises:
+        Exception: what an import raised that failed in the server, if the block was refused.
     """
     with tempfile.TemporaryDirectory(prefix="fork-", ignore_cleanup_errors=True) as name:
         address = Path(name) / "socket"
@@ -80,6 +84,11 @@ def fork_server(modules: tuple[str, ...], data: Path | None = None) -> Iterator[
             )
         try:
             yield address
+        except OSError:
+            if server.poll() is not None:
+                for module in modules:
+                    importlib.import_module(module)
+            raise
         finally:
             server.terminate()
             server.wait()
@@ -143,7 +152,7 @@ def warm_graders(data: Path) -> Iterator[None]:
         yield
         return
     with variable("OMP_NUM_THREADS", "1"), warm_agents(data):
-        multiprocessing.get_context("forkserver").set_forkserver_preload(list(FOR_WORKERS))
+        multiprocessing.get_context("forkserver").set_forkserver_preload([FOR_WORKERS])
         multiprocessing.forkserver.ensure_running()
         yield
 

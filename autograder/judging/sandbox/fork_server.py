@@ -137,9 +137,12 @@ class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
 def serve_forks(settings: dict) -> None:
     """Import the modules, then answer clients until terminated."""
     listener = socket.socket(fileno=settings["listener"])
-    for name in settings["modules"]:
-        importlib.import_module(name)
-    importlib.import_module("torch").set_num_threads(1)
+    try:
+        for name in settings["modules"]:
+            importlib.import_module(name)
+        importlib.import_module("torch").set_num_threads(1)
+    except Exception:  # a broken library may raise anything; the client finds out what, and says it
+        sys.exit(1)
     if settings["data"]:
         importlib.import_module("autograder.inside.agent").shell()
     missing = _enter_jail(Path(settings["data"]), settings["room"]) if settings["data"] else []
