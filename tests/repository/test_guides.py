@@ -30,5 +30,8 @@ def test_the_example_of_the_authors_guide_is_what_course_new_writes():
         "sums = torch.cat([values.new_zeros(1), values.cumsum(dim=0)])",
         "return values.unfold(0, width, 1).sum(dim=1) / 2",
         "average_divides_by_two",
+        'average_by_sums.slips("""',
+        "average_misses_the_first_value: averages_pairs takes_any_width keeps_double_precision",
+        "  + sums[1 : 1 - width]",
     ):
         assert line in text and line in written
