@@ -7,6 +7,7 @@ from torch import nn
 
 from autograder.checks import check
 from autograder.checks.shared.common import expect_device_of_input, expect_raises
+from autograder.checks.shared.makers import leaves_alone, raises
 from autograder.inside.spies_alexnet_readout import Backbone
 from autograder.inside.student.course_helper import (
     expect,
@@ -155,29 +156,25 @@ def opens_a_picture_with_a_palette(open_picture):
     expect_picture(open_picture(picture_file(pixels, "P", "GIF")), "P", pixels)
 
 
-@check(
+# A Python file.
+raises(
     "open_picture",
-    points=1,
-    hidden=True,
+    "refuses_what_is_no_picture",
+    "ValueError",
+    lambda: inside("torch.__file__"),
     hint="A file that holds no picture must end in a ValueError. Image.open raises another kind "
     "of exception: catch it where it is raised.",
 )
-def refuses_what_is_no_picture(open_picture):
-    """A Python file."""
-    expect_raises("ValueError", open_picture, inside("torch.__file__"))
 
-
-@check(
+# The first 60 % of a JPEG file.
+raises(
     "open_picture",
-    points=1,
-    hidden=True,
+    "refuses_half_a_picture",
+    "ValueError",
+    lambda: picture_file(noise(40, 40, seed=703), "RGB", "JPEG", 0.6),
     hint="A picture file that ends too early must end in a ValueError. Image.open reads only the "
     "head of a file; the pixels are read when they are needed, and only then it shows.",
 )
-def refuses_half_a_picture(open_picture):
-    """The first 60 % of a JPEG file."""
-    broken = picture_file(noise(40, 40, seed=703), "RGB", "JPEG", 0.6)
-    expect_raises("ValueError", open_picture, broken)
 
 
 @check(
@@ -200,16 +197,15 @@ def names_the_broken_file(open_picture):
     expect(path in message, "the message does not contain the path")
 
 
-@check(
+# A path to nothing.
+raises(
     "open_picture",
-    points=1,
-    hidden=True,
+    "says_that_a_file_is_missing",
+    "FileNotFoundError",
+    lambda: "no/such/picture.png",
     hint="Where there is no file the message must not be that it is broken: let the "
     "FileNotFoundError through.",
 )
-def says_that_a_file_is_missing(open_picture):
-    """A path to nothing."""
-    expect_raises("FileNotFoundError", open_picture, "no/such/picture.png")
 
 
 # ----------------------------------------------------------------------------- preprocess
@@ -736,18 +732,12 @@ def stays_where_nothing_responds(maximise_activation):
     expect_close(maximise_activation(model, "1", 1, x.clone(), 2, 0.5), x)
 
 
-@check(
+leaves_alone(
     "maximise_activation",
-    points=1,
-    hidden=True,
+    "leaves_the_first_picture_alone",
+    lambda: (backbone(54), "features.0", 1, numbers(1, 3, 8, 8, seed=754), 2, 0.5),
     hint="The picture to begin with has changed. Work on a copy.",
 )
-def leaves_the_first_picture_alone(maximise_activation):
-    """The start after the call."""
-    x = numbers(1, 3, 8, 8, seed=754)
-    before = x.clone()
-    maximise_activation(backbone(54), "features.0", 1, x, 2, 0.5)
-    expect_close(x, before)
 
 
 @check(

@@ -8,11 +8,11 @@ from torch import nn
 
 from autograder.checks import check
 from autograder.checks.shared.common import sgd
+from autograder.checks.shared.makers import leaves_alone, written_by_hand
 from autograder.inside.student.course_helper import (
     expect,
     expect_close,
     expect_equal,
-    expect_written_by_hand,
     inside,
     numbers,
     plain,
@@ -139,30 +139,21 @@ def fits_in_double_precision(pca_fit):
     expect_close(axes @ axes.T, torch.eye(2, dtype=torch.float64), atol=1e-10)
 
 
-@check(
+leaves_alone(
     "pca_fit",
-    points=1,
-    hidden=True,
+    "leaves_the_data_alone",
+    lambda: (cloud(10, 4, seed=807), 2),
     hint="The data that were passed in have changed: `-=` works in place.",
 )
-def leaves_the_data_alone(pca_fit):
-    """The input after the call."""
-    x = cloud(10, 4, seed=807)
-    before = x.clone()
-    pca_fit(x, 2)
-    expect_close(x, before)
 
-
-@check(
+written_by_hand(
     "pca_fit",
-    points=1,
-    hidden=True,
+    "fits_without_a_ready_made_pca",
+    "PCA",
+    lambda: (cloud(15, 5, seed=808), 2),
     hint="A program for all of PCA did the work. Take the singular value decomposition, or the "
     "eigenvectors, of the right matrix yourself.",
 )
-def fits_without_a_ready_made_pca(pca_fit):
-    """Watched while it runs."""
-    expect_written_by_hand("PCA", pca_fit, cloud(15, 5, seed=808), 2)
 
 
 # ----------------------------------------------------------------------------- pca_transform
@@ -196,18 +187,12 @@ def gives_coordinates_of_new_examples(pca_transform):
     expect_close(pca_transform(x, mean, axes), expected, atol=1e-4)
 
 
-@check(
+leaves_alone(
     "pca_transform",
-    points=1,
-    hidden=True,
+    "leaves_the_examples_alone",
+    lambda: (numbers(4, 3, seed=814), torch.tensor([1.0, -1.0, 2.0]), torch.eye(3)[:2].clone()),
     hint="The examples that were passed in have changed: `-=` works in place.",
 )
-def leaves_the_examples_alone(pca_transform):
-    """The input after the call."""
-    x = numbers(4, 3, seed=814)
-    before = x.clone()
-    pca_transform(x, torch.tensor([1.0, -1.0, 2.0]), torch.eye(3)[:2].clone())
-    expect_close(x, before)
 
 
 # ----------------------------------------------------------------------------- pca_reconstruct
@@ -945,18 +930,12 @@ def projects_in_double_precision(projector):
     expect_close(projector(basis), torch.diag(basis.new_tensor([1, 1, 0])), atol=1e-12)
 
 
-@check(
+leaves_alone(
     "projector",
-    points=1,
-    hidden=True,
+    "leaves_the_basis_alone",
+    lambda: 2 * numbers(5, 2, seed=952),
     hint="The basis that was passed in has changed.",
 )
-def leaves_the_basis_alone(projector):
-    """The input after the call."""
-    basis = 2 * numbers(5, 2, seed=952)
-    before = basis.clone()
-    projector(basis)
-    expect_close(basis, before)
 
 
 # ----------------------------------------------------------------------------- decode_grid

@@ -7,12 +7,12 @@ from torch.nn import functional
 
 from autograder.checks import check
 from autograder.checks.shared.common import expect_raises, numbers64
+from autograder.checks.shared.makers import written_by_hand
 from autograder.inside.student.course_helper import (
     expect,
     expect_close,
     expect_equal,
     expect_library_unused,
-    expect_written_by_hand,
     inside,
     numbers,
     parameter,
@@ -66,16 +66,15 @@ def keeps_shape_and_dtype(chain_of_modules):
     expect_equal((derivative.shape, derivative.dtype), (torch.Size([2, 3]), torch.float32))
 
 
-@check(
+# No backward of torch.
+written_by_hand(
     "chain_of_modules",
-    points=1,
-    hidden=True,
+    "differentiates_by_hand",
+    "autograd",
+    lambda: torch.tensor([0.3, 0.6]),
     hint="The derivative comes from torch's automatic differentiation. Here you multiply the local"
     " derivatives yourself.",
 )
-def differentiates_by_hand(chain_of_modules):
-    """No backward of torch."""
-    expect_written_by_hand("autograd", chain_of_modules, torch.tensor([0.3, 0.6]))
 
 
 # ----------------------------------------------------------------------------- linear_backward
@@ -136,16 +135,13 @@ def agrees_for_a_batch(linear_backward):
     expect_linear_gradients(linear_backward, gradient, weight, numbers64(4, 2, seed=206))
 
 
-@check(
+written_by_hand(
     "linear_backward",
-    points=1,
-    hidden=True,
+    "multiplies_by_hand",
+    "autograd",
+    lambda: (numbers(4, 3, seed=207), numbers(3, 2, seed=208), numbers(4, 2, seed=209)),
     hint="The gradients come from torch's automatic differentiation. Multiply matrices instead.",
 )
-def multiplies_by_hand(linear_backward):
-    """No backward of torch."""
-    gradient, weight, x = numbers(4, 3, seed=207), numbers(3, 2, seed=208), numbers(4, 2, seed=209)
-    expect_written_by_hand("autograd", linear_backward, gradient, weight, x)
 
 
 # ----------------------------------------------------------------------------- unbroadcast
@@ -901,30 +897,23 @@ def sums_over_all_positions(conv2d_backward):
     expect_close(of_kernel, kernel.grad)
 
 
-@check(
+written_by_hand(
     "conv2d_backward",
-    points=1,
-    hidden=True,
+    "convolves_by_hand",
+    "convolution",
+    lambda: (numbers(3, 3, seed=270), numbers(4, 4, seed=268), numbers(2, 2, seed=269)),
     hint="A library's convolution does the work. The docstring's sums can be written with loops "
     "over the output.",
 )
-def convolves_by_hand(conv2d_backward):
-    """No convolution of a library."""
-    image, kernel = numbers(4, 4, seed=268), numbers(2, 2, seed=269)
-    expect_written_by_hand("convolution", conv2d_backward, numbers(3, 3, seed=270), image, kernel)
 
-
-@check(
+written_by_hand(
     "conv2d_backward",
-    points=1,
-    hidden=True,
+    "goes_back_through_conv_by_hand",
+    "autograd",
+    lambda: (numbers(3, 3, seed=270), numbers(4, 4, seed=268), numbers(2, 2, seed=269)),
     hint="torch's automatic differentiation does the work. Send each output's gradient back along "
     "the products that it was made of.",
 )
-def goes_back_through_conv_by_hand(conv2d_backward):
-    """No backward of torch."""
-    image, kernel = numbers(4, 4, seed=268), numbers(2, 2, seed=269)
-    expect_written_by_hand("autograd", conv2d_backward, numbers(3, 3, seed=270), image, kernel)
 
 
 # ----------------------------------------------------------------------------- max_pool2d_backward
@@ -996,30 +985,23 @@ def gives_a_tie_to_the_first(max_pool2d_backward):
     expect_pool_gradient(max_pool2d_backward, image.double(), 2, 1)
 
 
-@check(
+written_by_hand(
     "max_pool2d_backward",
-    points=1,
-    hidden=True,
+    "pools_by_hand",
+    "pooling",
+    lambda: (numbers(3, 3, seed=276), numbers(4, 4, seed=277), 2, 1),
     hint="A pooling function of a library does the work. The winner of a window is easy to find by"
     " hand, with max or argmax.",
 )
-def pools_by_hand(max_pool2d_backward):
-    """No pooling of a library."""
-    gradient, image = numbers(3, 3, seed=276), numbers(4, 4, seed=277)
-    expect_written_by_hand("pooling", max_pool2d_backward, gradient, image, 2, 1)
 
-
-@check(
+written_by_hand(
     "max_pool2d_backward",
-    points=1,
-    hidden=True,
+    "goes_back_through_pool_by_hand",
+    "autograd",
+    lambda: (numbers(3, 3, seed=276), numbers(4, 4, seed=277), 2, 1),
     hint="torch's automatic differentiation does the work. Find the winners and add their "
     "gradients yourself.",
 )
-def goes_back_through_pool_by_hand(max_pool2d_backward):
-    """No backward of torch."""
-    gradient, image = numbers(3, 3, seed=276), numbers(4, 4, seed=277)
-    expect_written_by_hand("autograd", max_pool2d_backward, gradient, image, 2, 1)
 
 
 # ----------------------------------------------------------------------------- LinearModel

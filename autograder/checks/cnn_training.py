@@ -9,6 +9,7 @@ from torch import nn
 
 from autograder.checks import check
 from autograder.checks.shared.common import expect_device_of_input, seeded, sgd
+from autograder.checks.shared.makers import leaves_alone
 from autograder.inside.student.course_helper import (
     expect,
     expect_close,
@@ -1083,18 +1084,12 @@ def fills_with_the_given_value(shift_images):
     expect_close(shift_images(images, 1, -1, fill=-0.42), expected)
 
 
-@check(
+leaves_alone(
     "shift_images",
-    points=1,
-    hidden=True,
+    "leaves_the_images_alone",
+    lambda: (numbers(2, 4, 5, seed=745), 1, 1),
     hint="The images that were passed in have changed. Write into a new tensor.",
 )
-def leaves_the_images_alone(shift_images):
-    """The input after the call."""
-    images = numbers(2, 4, 5, seed=745)
-    before = images.clone()
-    shift_images(images, 1, 1)
-    expect_close(images, before)
 
 
 # ----------------------------------------------------------------------------- scramble
@@ -1141,18 +1136,12 @@ def scrambles_every_channel_alike(scramble):
     expect_close(scramble(images[:, 0].clone(), order), expected[:, 0])
 
 
-@check(
+leaves_alone(
     "scramble",
-    points=1,
-    hidden=True,
+    "leaves_the_originals_alone",
+    lambda: (numbers(2, 2, 3, seed=755), numbers(6, seed=756).argsort()),
     hint="The images that were passed in have changed. Write into a new tensor.",
 )
-def leaves_the_originals_alone(scramble):
-    """The input after the call."""
-    images, order = numbers(2, 2, 3, seed=755), numbers(6, seed=756).argsort()
-    before = images.clone()
-    scramble(images, order)
-    expect_close(images, before)
 
 
 # ----------------------------------------------------------------------------- one_cycle_rate
@@ -1383,15 +1372,9 @@ def draws_from_the_generator(random_shift):
     expect(not torch.equal(again, first), "a second call repeats the first")
 
 
-@check(
+leaves_alone(
     "random_shift",
-    points=1,
-    hidden=True,
+    "leaves_the_batch_alone",
+    lambda: (numbers(12, 1, 4, 4, seed=775), 1, seeded(7)),
     hint="The images that were passed in have changed: every epoch would shift them further.",
 )
-def leaves_the_batch_alone(random_shift):
-    """The input after the call."""
-    images = numbers(12, 1, 4, 4, seed=775)
-    before = images.clone()
-    random_shift(images, 1, seeded(7))
-    expect_close(images, before)

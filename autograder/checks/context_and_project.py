@@ -8,6 +8,7 @@ from torch import nn
 
 from autograder.checks import check
 from autograder.checks.shared.common import seeded, sgd
+from autograder.checks.shared.makers import leaves_alone
 from autograder.inside.student.course_helper import (
     expect,
     expect_close,
@@ -71,18 +72,12 @@ def multiplies_up_to_each_module(pipeline_accuracy):
     expect_close(pipeline_accuracy(each.clone()), expected, rtol=1e-5, atol=1e-5)
 
 
-@check(
+leaves_alone(
     "pipeline_accuracy",
-    points=1,
-    hidden=True,
+    "leaves_the_accuracies_alone",
+    lambda: torch.tensor([0.7, 0.6, 0.95, 0.85]),
     hint="The tensor that was passed in has changed. Work on a new one.",
 )
-def leaves_the_accuracies_alone(pipeline_accuracy):
-    """The input after the call."""
-    each = torch.tensor([0.7, 0.6, 0.95, 0.85])
-    before = each.clone()
-    pipeline_accuracy(each)
-    expect_close(each, before)
 
 
 # ----------------------------------------------------------------------------- simulate_pipeline
@@ -718,18 +713,12 @@ def stands_large_logits(best_temperature):
     expect_close(float(plain(result)), 1.0)
 
 
-@check(
+leaves_alone(
     "best_temperature",
-    points=1,
-    hidden=True,
+    "leaves_the_logits_alone",
+    lambda: (numbers(6, 3, seed=983), draws(6, 3, seed=984), torch.tensor([2.0])),
     hint="The logits that were passed in have changed, so the second candidate was divided twice.",
 )
-def leaves_the_logits_alone(best_temperature):
-    """The input after the call, with a single candidate."""
-    logits, labels = numbers(6, 3, seed=983), draws(6, 3, seed=984)
-    before = logits.clone()
-    best_temperature(logits, labels, torch.tensor([2.0]))
-    expect_close(logits, before)
 
 
 # ------------------------------------------------------------------------- accuracy_under_shift

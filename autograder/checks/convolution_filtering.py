@@ -4,7 +4,14 @@ import torch
 from torch import nn
 
 from autograder.checks import check
-from autograder.checks.shared.common import expect_device_of_input, expect_raises
+from autograder.checks.shared.common import expect_raises
+from autograder.checks.shared.makers import (
+    keeps_device,
+    keeps_double_precision,
+    leaves_alone,
+    raises,
+    written_by_hand,
+)
 from autograder.inside.student.course_helper import (
     expect_close,
     expect_equal,
@@ -201,16 +208,12 @@ def keeps_the_dtype_of_the_image(pad2d):
     expect_equal(pad2d(picture(2, 3, seed=414), 1, 1).dtype, torch.float64)
 
 
-@check(
+keeps_device(
     "pad2d",
-    points=1,
-    hidden=True,
-    hint="The result is on another device than the image. A new tensor is made on the CPU unless "
-    "you say otherwise.",
+    "pads_on_the_device_of_the_image",
+    lambda: (numbers(4, 3, seed=415), 2, 1),
+    of="the image",
 )
-def pads_on_the_device_of_the_image(pad2d):
-    """Four rows and three columns."""
-    expect_device_of_input(pad2d, numbers(4, 3, seed=415), 2, 1)
 
 
 # ----------------------------------------------------------------------------- correlate2d
@@ -271,41 +274,30 @@ def computes_with_uint8_pixels(correlate2d):
     expect_close(correlate2d(image, kernel), library_correlation(image, kernel), atol=1e-3)
 
 
-@check(
+# An image in single precision, a kernel in double precision.
+keeps_double_precision(
     "correlate2d",
-    points=1,
-    hidden=True,
+    "has_the_dtype_of_the_kernel",
+    lambda: (picture(4, 4, seed=426, dtype=torch.float32), picture(2, 3, seed=427)),
     hint="The kernel has double precision, and the result has another dtype. A new tensor is "
     "float32 unless you say otherwise.",
 )
-def has_the_dtype_of_the_kernel(correlate2d):
-    """An image in single precision, a kernel in double precision."""
-    image, kernel = picture(4, 4, seed=426, dtype=torch.float32), picture(2, 3, seed=427)
-    expect_equal(correlate2d(image, kernel).dtype, torch.float64)
 
-
-@check(
+written_by_hand(
     "correlate2d",
-    points=1,
-    hidden=True,
+    "correlates_without_the_library",
+    "convolution",
+    lambda: (picture(4, 6, seed=428), picture(3, 2, seed=429)),
     hint="A library function did the work. Write the sum over the entries of the kernel yourself.",
 )
-def correlates_without_the_library(correlate2d):
-    """Watched while it runs."""
-    image, kernel = picture(4, 6, seed=428), picture(3, 2, seed=429)
-    expect_written_by_hand("convolution", correlate2d, image, kernel)
 
 
-@check(
+keeps_device(
     "correlate2d",
-    points=1,
-    hidden=True,
-    hint="The result is on another device than the image. A new tensor is made on the CPU unless "
-    "you say otherwise.",
+    "correlates_on_the_device_of_the_image",
+    lambda: (numbers(3, 4, seed=430), numbers(2, 2, seed=431)),
+    of="the image",
 )
-def correlates_on_the_device_of_the_image(correlate2d):
-    """An image of 3 by 4."""
-    expect_device_of_input(correlate2d, numbers(3, 4, seed=430), numbers(2, 2, seed=431))
 
 
 # ----------------------------------------------------------------------------- convolve2d
@@ -351,16 +343,13 @@ def convolves_uint8_pixels(convolve2d):
     expect_close(convolve2d(image, kernel), library_correlation(image, kernel), atol=1e-3)
 
 
-@check(
+written_by_hand(
     "convolve2d",
-    points=1,
-    hidden=True,
+    "convolves_without_the_library",
+    "convolution",
+    lambda: (picture(4, 6, seed=444), picture(3, 2, seed=445)),
     hint="A library function did the work. Use your correlate2d, or write the sum yourself.",
 )
-def convolves_without_the_library(convolve2d):
-    """Watched while it runs."""
-    image, kernel = picture(4, 6, seed=444), picture(3, 2, seed=445)
-    expect_written_by_hand("convolution", convolve2d, image, kernel)
 
 
 # ----------------------------------------------------------------------------- box_blur
@@ -521,19 +510,13 @@ def sharpens_with_a_rectangle(sharpen_kernel):
     expect_close(library_correlation(x, plain(sharpen_kernel(blur.clone(), 0.6))), expected)
 
 
-@check(
+leaves_alone(
     "sharpen_kernel",
-    points=1,
-    hidden=True,
+    "leaves_the_blur_alone",
+    lambda: (picture(3, 3, seed=463), 1.5),
     hint="The blur that was passed in has changed. `kernel = blur` copies nothing, and `-=`, `*=` "
     "or an assignment to an entry works in place.",
 )
-def leaves_the_blur_alone(sharpen_kernel):
-    """The blur is the same after the call."""
-    blur = picture(3, 3, seed=463)
-    before = blur.clone()
-    sharpen_kernel(blur, 1.5)
-    expect_close(blur, before)
 
 
 # ----------------------------------------------------------------------------- gradient_magnitude
@@ -592,15 +575,13 @@ def finds_edges_in_uint8_pixels(gradient_magnitude):
     expect_close(gradient_magnitude(image), expected, rtol=1e-5)
 
 
-@check(
+written_by_hand(
     "gradient_magnitude",
-    points=1,
-    hidden=True,
+    "finds_edges_without_the_library",
+    "convolution",
+    lambda: picture(4, 5, seed=473),
     hint="A library function for convolution did the work. Use your own functions.",
 )
-def finds_edges_without_the_library(gradient_magnitude):
-    """Watched while it runs."""
-    expect_written_by_hand("convolution", gradient_magnitude, picture(4, 5, seed=473))
 
 
 # ----------------------------------------------------------------------------- separate
@@ -645,17 +626,15 @@ def keeps_the_signs_of_the_kernel(separate):
     expect_close(torch.outer(*separate(kernel)), kernel)
 
 
-@check(
+# The kernel of a Laplacian: its rows are no multiples of each other.
+raises(
     "separate",
-    points=1,
-    hidden=True,
+    "refuses_what_is_no_product",
+    "ValueError",
+    lambda: torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]),
     hint="A kernel that is no product of a column and a row must raise a ValueError. Multiply what "
     "you found and compare with the kernel.",
 )
-def refuses_what_is_no_product(separate):
-    """The kernel of a Laplacian: its rows are no multiples of each other."""
-    laplacian = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])
-    expect_raises("ValueError", separate, laplacian)
 
 
 @check(
@@ -819,43 +798,35 @@ def passes_gradients_on(conv2d):
         expect_close(one.grad, other.grad)
 
 
-@check(
+keeps_double_precision(
     "conv2d",
-    points=1,
-    hidden=True,
-    hint="float64 came in and another dtype went out. A new tensor is float32 unless you say "
-    "otherwise.",
+    "computes_a_layer_in_double_precision",
+    lambda: (picture(1, 1, 3, 4, seed=497), picture(1, 1, 2, 2, seed=498)),
 )
-def computes_a_layer_in_double_precision(conv2d):
-    """The result has the dtype of x."""
-    x, weight = picture(1, 1, 3, 4, seed=497), picture(1, 1, 2, 2, seed=498)
-    expect_equal(conv2d(x, weight).dtype, torch.float64)
 
-
-@check(
+keeps_device(
     "conv2d",
-    points=1,
-    hidden=True,
-    hint="The result is on another device than x. A new tensor is made on the CPU unless you say "
-    "otherwise.",
+    "computes_a_layer_on_the_device_of_x",
+    lambda: (
+        numbers(1, 2, 3, 4, seed=499),
+        numbers(1, 2, 2, 2, seed=500),
+        numbers(1, seed=501),
+        1,
+        1,
+    ),
+    of="x",
 )
-def computes_a_layer_on_the_device_of_x(conv2d):
-    """One picture of 3 by 4, with bias and padding."""
-    x, weight = numbers(1, 2, 3, 4, seed=499), numbers(1, 2, 2, 2, seed=500)
-    expect_device_of_input(conv2d, x, weight, numbers(1, seed=501), 1, 1)
 
 
-@check(
+written_by_hand(
     "conv2d",
+    "computes_a_layer_by_hand",
+    "convolution",
+    lambda: (picture(1, 2, 4, 5, seed=502), picture(3, 2, 2, 2, seed=503)),
     points=2,
-    hidden=True,
     hint="A library function for convolution did the work. Cut out the patches and multiply "
     "matrices yourself.",
 )
-def computes_a_layer_by_hand(conv2d):
-    """Watched while it runs."""
-    x, weight = picture(1, 2, 4, 5, seed=502), picture(3, 2, 2, 2, seed=503)
-    expect_written_by_hand("convolution", conv2d, x, weight)
 
 
 # ----------------------------------------------------------------------------- max_pool2d
@@ -941,27 +912,20 @@ def passes_the_gradient_to_the_winner(max_pool2d):
     expect_close(x.grad, theirs.grad)
 
 
-@check(
+keeps_device(
     "max_pool2d",
-    points=1,
-    hidden=True,
-    hint="The result is on another device than x. A new tensor is made on the CPU unless you say "
-    "otherwise.",
+    "takes_maxima_on_the_device_of_x",
+    lambda: (numbers(1, 1, 4, 2, seed=517), 2),
+    of="x",
 )
-def takes_maxima_on_the_device_of_x(max_pool2d):
-    """One channel of 4 by 2."""
-    expect_device_of_input(max_pool2d, numbers(1, 1, 4, 2, seed=517), 2)
 
-
-@check(
+written_by_hand(
     "max_pool2d",
-    points=1,
-    hidden=True,
+    "takes_maxima_by_hand",
+    "pooling",
+    lambda: (picture(1, 1, 4, 4, seed=518), 2),
     hint="A library function for pooling did the work. Cut out the windows yourself.",
 )
-def takes_maxima_by_hand(max_pool2d):
-    """Watched while it runs."""
-    expect_written_by_hand("pooling", max_pool2d, picture(1, 1, 4, 4, seed=518), 2)
 
 
 # ----------------------------------------------------------------------------- avg_pool2d
@@ -1107,27 +1071,18 @@ def returns_a_plain_tensor(learn_kernel):
     expect_equal(kernel.requires_grad, False)
 
 
-@check(
+keeps_double_precision(
     "learn_kernel",
-    points=1,
-    hidden=True,
+    "learns_in_double_precision",
+    lambda: (picture(4, 5, seed=534), picture(3, 3, seed=535), (2, 3), 0.1, 2),
     hint="The image has double precision, and the kernel has another dtype. A new tensor is "
     "float32 unless you say otherwise.",
 )
-def learns_in_double_precision(learn_kernel):
-    """The kernel has the dtype of the image."""
-    image, target = picture(4, 5, seed=534), picture(3, 3, seed=535)
-    expect_equal(learn_kernel(image, target, (2, 3), 0.1, 2).dtype, torch.float64)
 
-
-@check(
+keeps_device(
     "learn_kernel",
-    points=1,
-    hidden=True,
+    "learns_on_the_device_of_the_image",
+    lambda: (numbers(4, 5, seed=536), numbers(3, 3, seed=537), (2, 3), 0.1, 2),
     hint="The kernel is on another device than the image. A new tensor is made on the CPU unless "
     "you say otherwise.",
 )
-def learns_on_the_device_of_the_image(learn_kernel):
-    """Two steps with a kernel of 2 by 3."""
-    image, target = numbers(4, 5, seed=536), numbers(3, 3, seed=537)
-    expect_device_of_input(learn_kernel, image, target, (2, 3), 0.1, 2)

@@ -6,7 +6,8 @@ import torch
 from torch.optim import _functional as rules
 
 from autograder.checks import check
-from autograder.checks.shared.common import expect_device_of_input, expect_raises, numbers64
+from autograder.checks.shared.common import expect_raises, numbers64
+from autograder.checks.shared.makers import hidden, keeps_device, leaves_alone
 from autograder.inside.student.course_helper import (
     expect,
     expect_close,
@@ -201,6 +202,47 @@ def expect_no_graph_kept(kind, seed: int) -> None:
     expect(not kept, "the optimiser holds a tensor that records a graph")
 
 
+def check_state(exercise: str, rule, *, seed: int, state: str, missing: str = "") -> None:
+    """Make the hidden checks that every optimiser with a state has to pass.
+
+    Args:
+        exercise: the class.
+        rule: where torch.optim leads.
+        seed: the inputs have this one and larger ones.
+        state: what every parameter has its own of, for the hint.
+        missing: the end of the hint about gradients that are None.
+    """
+    name = exercise.lower()
+    hidden(
+        exercise,
+        f"{name}_keeps_state_apart",
+        lambda kind: expect_separate_state(kind, rule, seed + 30),
+        hint="It goes wrong with two parameters of the same shape, or with two optimisers in turn. "
+        f"Every parameter of every optimiser has its own {state}.",
+    )
+    hidden(
+        exercise,
+        f"{name}_skips_missing_gradients",
+        lambda kind: expect_missing_gradients_skipped(kind, rule, seed + 40),
+        hint="A parameter whose grad is None in a step keeps its value and its state, and the "
+        f"others go on as usual.{missing}",
+    )
+    hidden(
+        exercise,
+        f"{name}_keeps_what_a_generator_gives",
+        lambda kind: expect_generator_kept(kind, rule, seed + 60),
+        hint="The parameters came from a generator, like model.parameters(), and steps did nothing "
+        "or failed. A generator can be run through once only.",
+    )
+    hidden(
+        exercise,
+        f"{name}_keeps_no_graph",
+        lambda kind: expect_no_graph_kept(kind, seed + 80),
+        hint="The gradients recorded a graph, and the state still holds it: memory grows with "
+        "every step. State is made of numbers alone, computed without recording.",
+    )
+
+
 # ----------------------------------------------------------------------------- SGD
 
 
@@ -330,52 +372,7 @@ def momentum_follows_torch(Momentum):
     expect_own_steps(Momentum, torch_momentum, start, gradients, lr=0.07, momentum=0.6)
 
 
-@check(
-    "Momentum",
-    points=1,
-    hidden=True,
-    hint="It goes wrong with two parameters of the same shape, or with two optimisers in turn. "
-    "Every parameter of every optimiser has its own velocity.",
-)
-def momentum_keeps_state_apart(Momentum):
-    """Two parameters, two optimisers."""
-    expect_separate_state(Momentum, torch_momentum, 630)
-
-
-@check(
-    "Momentum",
-    points=1,
-    hidden=True,
-    hint="A parameter whose grad is None in a step keeps its value and its state, and the others "
-    "go on as usual.",
-)
-def momentum_skips_missing_gradients(Momentum):
-    """Gradients are missing in the first and in later steps."""
-    expect_missing_gradients_skipped(Momentum, torch_momentum, 640)
-
-
-@check(
-    "Momentum",
-    points=1,
-    hidden=True,
-    hint="The parameters came from a generator, like model.parameters(), and steps did nothing or "
-    "failed. A generator can be run through once only.",
-)
-def momentum_keeps_what_a_generator_gives(Momentum):
-    """Three steps."""
-    expect_generator_kept(Momentum, torch_momentum, 660)
-
-
-@check(
-    "Momentum",
-    points=1,
-    hidden=True,
-    hint="The gradients recorded a graph, and the state still holds it: memory grows with every "
-    "step. State is made of numbers alone, computed without recording.",
-)
-def momentum_keeps_no_graph(Momentum):
-    """Two steps with gradients made with create_graph=True."""
-    expect_no_graph_kept(Momentum, 680)
+check_state("Momentum", torch_momentum, seed=600, state="velocity")
 
 
 # ----------------------------------------------------------------------------- Nesterov
@@ -412,52 +409,7 @@ def nesterov_follows_torch(Nesterov):
     expect_own_steps(Nesterov, torch_nesterov, start, gradients, lr=0.05, momentum=0.7)
 
 
-@check(
-    "Nesterov",
-    points=1,
-    hidden=True,
-    hint="It goes wrong with two parameters of the same shape, or with two optimisers in turn. "
-    "Every parameter of every optimiser has its own velocity.",
-)
-def nesterov_keeps_state_apart(Nesterov):
-    """Two parameters, two optimisers."""
-    expect_separate_state(Nesterov, torch_nesterov, 730)
-
-
-@check(
-    "Nesterov",
-    points=1,
-    hidden=True,
-    hint="A parameter whose grad is None in a step keeps its value and its state, and the others "
-    "go on as usual.",
-)
-def nesterov_skips_missing_gradients(Nesterov):
-    """Gradients are missing in the first and in later steps."""
-    expect_missing_gradients_skipped(Nesterov, torch_nesterov, 740)
-
-
-@check(
-    "Nesterov",
-    points=1,
-    hidden=True,
-    hint="The parameters came from a generator, like model.parameters(), and steps did nothing or "
-    "failed. A generator can be run through once only.",
-)
-def nesterov_keeps_what_a_generator_gives(Nesterov):
-    """Three steps."""
-    expect_generator_kept(Nesterov, torch_nesterov, 760)
-
-
-@check(
-    "Nesterov",
-    points=1,
-    hidden=True,
-    hint="The gradients recorded a graph, and the state still holds it: memory grows with every "
-    "step. State is made of numbers alone, computed without recording.",
-)
-def nesterov_keeps_no_graph(Nesterov):
-    """Two steps with gradients made with create_graph=True."""
-    expect_no_graph_kept(Nesterov, 780)
+check_state("Nesterov", torch_nesterov, seed=700, state="velocity")
 
 
 # ----------------------------------------------------------------------------- AdaGrad
@@ -495,52 +447,7 @@ def adagrad_follows_torch(AdaGrad):
     expect_own_steps(AdaGrad, torch_adagrad, start, gradients, lr=0.3, eps=0.2)
 
 
-@check(
-    "AdaGrad",
-    points=1,
-    hidden=True,
-    hint="It goes wrong with two parameters of the same shape, or with two optimisers in turn. "
-    "Every parameter of every optimiser has its own sum of squares.",
-)
-def adagrad_keeps_state_apart(AdaGrad):
-    """Two parameters, two optimisers."""
-    expect_separate_state(AdaGrad, torch_adagrad, 830)
-
-
-@check(
-    "AdaGrad",
-    points=1,
-    hidden=True,
-    hint="A parameter whose grad is None in a step keeps its value and its state, and the others "
-    "go on as usual.",
-)
-def adagrad_skips_missing_gradients(AdaGrad):
-    """Gradients are missing in the first and in later steps."""
-    expect_missing_gradients_skipped(AdaGrad, torch_adagrad, 840)
-
-
-@check(
-    "AdaGrad",
-    points=1,
-    hidden=True,
-    hint="The parameters came from a generator, like model.parameters(), and steps did nothing or "
-    "failed. A generator can be run through once only.",
-)
-def adagrad_keeps_what_a_generator_gives(AdaGrad):
-    """Three steps."""
-    expect_generator_kept(AdaGrad, torch_adagrad, 860)
-
-
-@check(
-    "AdaGrad",
-    points=1,
-    hidden=True,
-    hint="The gradients recorded a graph, and the state still holds it: memory grows with every "
-    "step. State is made of numbers alone, computed without recording.",
-)
-def adagrad_keeps_no_graph(AdaGrad):
-    """Two steps with gradients made with create_graph=True."""
-    expect_no_graph_kept(AdaGrad, 880)
+check_state("AdaGrad", torch_adagrad, seed=800, state="sum of squares")
 
 
 # ----------------------------------------------------------------------------- RMSProp
@@ -578,52 +485,7 @@ def rmsprop_follows_torch(RMSProp):
     expect_own_steps(RMSProp, torch_rmsprop, start, gradients, lr=0.02, alpha=0.7, eps=0.1)
 
 
-@check(
-    "RMSProp",
-    points=1,
-    hidden=True,
-    hint="It goes wrong with two parameters of the same shape, or with two optimisers in turn. "
-    "Every parameter of every optimiser has its own mean square.",
-)
-def rmsprop_keeps_state_apart(RMSProp):
-    """Two parameters, two optimisers."""
-    expect_separate_state(RMSProp, torch_rmsprop, 930)
-
-
-@check(
-    "RMSProp",
-    points=1,
-    hidden=True,
-    hint="A parameter whose grad is None in a step keeps its value and its state, and the others "
-    "go on as usual.",
-)
-def rmsprop_skips_missing_gradients(RMSProp):
-    """Gradients are missing in the first and in later steps."""
-    expect_missing_gradients_skipped(RMSProp, torch_rmsprop, 940)
-
-
-@check(
-    "RMSProp",
-    points=1,
-    hidden=True,
-    hint="The parameters came from a generator, like model.parameters(), and steps did nothing or "
-    "failed. A generator can be run through once only.",
-)
-def rmsprop_keeps_what_a_generator_gives(RMSProp):
-    """Three steps."""
-    expect_generator_kept(RMSProp, torch_rmsprop, 960)
-
-
-@check(
-    "RMSProp",
-    points=1,
-    hidden=True,
-    hint="The gradients recorded a graph, and the state still holds it: memory grows with every "
-    "step. State is made of numbers alone, computed without recording.",
-)
-def rmsprop_keeps_no_graph(RMSProp):
-    """Two steps with gradients made with create_graph=True."""
-    expect_no_graph_kept(RMSProp, 980)
+check_state("RMSProp", torch_rmsprop, seed=900, state="mean square")
 
 
 # ----------------------------------------------------------------------------- Adam
@@ -674,53 +536,13 @@ def adam_decays_apart_from_the_gradient(Adam):
     expect_own_steps(Adam, torch_adam, start, gradients, lr=0.05, weight_decay=0.4)
 
 
-@check(
+check_state(
     "Adam",
-    points=1,
-    hidden=True,
-    hint="It goes wrong with two parameters of the same shape, or with two optimisers in turn. "
-    "Every parameter of every optimiser has its own means, and a number of steps. The first "
-    "parameter's steps must not count for the second.",
+    torch_adam,
+    seed=1000,
+    state="means, and a number of steps. The first parameter's steps must not count for the second",
+    missing=" It has taken no step then, so its t does not grow.",
 )
-def adam_keeps_state_apart(Adam):
-    """Two parameters, two optimisers."""
-    expect_separate_state(Adam, torch_adam, 1030)
-
-
-@check(
-    "Adam",
-    points=1,
-    hidden=True,
-    hint="A parameter whose grad is None in a step keeps its value and its state, and the others "
-    "go on as usual. It has taken no step then, so its t does not grow.",
-)
-def adam_skips_missing_gradients(Adam):
-    """Gradients are missing in the first and in later steps."""
-    expect_missing_gradients_skipped(Adam, torch_adam, 1040)
-
-
-@check(
-    "Adam",
-    points=1,
-    hidden=True,
-    hint="The parameters came from a generator, like model.parameters(), and steps did nothing or "
-    "failed. A generator can be run through once only.",
-)
-def adam_keeps_what_a_generator_gives(Adam):
-    """Three steps."""
-    expect_generator_kept(Adam, torch_adam, 1060)
-
-
-@check(
-    "Adam",
-    points=1,
-    hidden=True,
-    hint="The gradients recorded a graph, and the state still holds it: memory grows with every "
-    "step. State is made of numbers alone, computed without recording.",
-)
-def adam_keeps_no_graph(Adam):
-    """Two steps with gradients made with create_graph=True."""
-    expect_no_graph_kept(Adam, 1080)
 
 
 # ----------------------------------------------------------------------------- l1_penalty
@@ -966,30 +788,20 @@ def dropout_passes_gradients(dropout):
     expect_close(x.grad, plain(result))
 
 
-@check(
+leaves_alone(
     "dropout",
-    points=1,
-    hidden=True,
+    "dropout_leaves_its_input",
+    lambda: (numbers(20, 5, seed=1123), 0.6, True),
     hint="The tensor that was passed in has changed. Methods that end in _, `*=` and assignments "
     "to x[...] change it.",
 )
-def dropout_leaves_its_input(dropout):
-    """x before and after."""
-    x = numbers(20, 5, seed=1123)
-    before = x.clone()
-    dropout(x, 0.6, True)
-    expect_close(x, before)
 
-
-@check(
+keeps_device(
     "dropout",
-    points=1,
-    hidden=True,
+    "dropout_stays_on_the_device",
+    lambda: (torch.ones(4, 5), 0.3, True),
     hint="The mask is made on another device than x. With x on a GPU that mixes two devices.",
 )
-def dropout_stays_on_the_device(dropout):
-    """The device of x, wherever new tensors go by default."""
-    expect_device_of_input(dropout, torch.ones(4, 5), 0.3, True)
 
 
 @check(

@@ -3,7 +3,7 @@
 import torch
 
 from autograder.checks import check
-from autograder.checks.shared.common import expect_device_of_input
+from autograder.checks.shared.makers import keeps_device, keeps_double_precision, leaves_alone
 from autograder.inside.student.course_helper import (
     expect,
     expect_close,
@@ -52,16 +52,13 @@ def keeps_columns_of_absent_classes(one_hot):
     expect_close(one_hot(labels, 7), expected)
 
 
-@check(
+keeps_device(
     "one_hot",
-    points=1,
-    hidden=True,
+    "stays_on_the_device_of_the_labels",
+    lambda: (torch.tensor([1, 0, 2, 2, 1]), 3),
     hint="The result is on another device than the labels. A new tensor is made on the CPU "
     "unless you say otherwise; with labels on a GPU that mixes two devices.",
 )
-def stays_on_the_device_of_the_labels(one_hot):
-    """Five labels."""
-    expect_device_of_input(one_hot, torch.tensor([1, 0, 2, 2, 1]), 3)
 
 
 # ----------------------------------------------------------------------------- standardize
@@ -133,31 +130,21 @@ def makes_floats_of_integers(standardize):
     expect_close(standardize(table).mean(0), torch.zeros(2), atol=1e-5)
 
 
-@check(
+keeps_double_precision(
     "standardize",
-    points=1,
-    hidden=True,
+    "keeps_double_precision",
+    lambda: numbers(4, 2, seed=102, dtype=torch.float64),
     hint="float64 came in and something less precise went out. Convert only what is no "
     "floating-point tensor.",
 )
-def keeps_double_precision(standardize):
-    """The result has the dtype of a floating-point input."""
-    expect_equal(standardize(numbers(4, 2, seed=102, dtype=torch.float64)).dtype, torch.float64)
 
-
-@check(
+leaves_alone(
     "standardize",
-    points=1,
-    hidden=True,
+    "leaves_the_table_alone",
+    lambda: numbers(5, 2, seed=103) + 3,
     hint="The table that was passed in has changed. `-=`, `/=` and methods that end in _ work "
     "in place; the caller still needs the original.",
 )
-def leaves_the_table_alone(standardize):
-    """The input is the same after the call."""
-    table = numbers(5, 2, seed=103) + 3
-    before = table.clone()
-    standardize(table)
-    expect_close(table, before)
 
 
 # ----------------------------------------------------------------------------- channels_first
@@ -267,18 +254,13 @@ def is_exact_far_from_the_origin(pairwise_squared_distances):
     expect_close(pairwise_squared_distances(x, y), expected)
 
 
-@check(
+keeps_device(
     "pairwise_squared_distances",
-    points=1,
-    hidden=True,
+    "stays_on_the_device_of_the_points",
+    lambda: (numbers(3, 2, seed=113), numbers(5, 2, seed=114)),
     hint="The result must lie on the device of x and y. A tensor that you make to collect "
     "results lies on the CPU unless you say otherwise.",
 )
-def stays_on_the_device_of_the_points(pairwise_squared_distances):
-    """Three points against five."""
-    expect_device_of_input(
-        pairwise_squared_distances, numbers(3, 2, seed=113), numbers(5, 2, seed=114)
-    )
 
 
 # ----------------------------------------------------------------------------- mse_loss

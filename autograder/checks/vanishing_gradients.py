@@ -6,11 +6,11 @@ import math
 import torch
 
 from autograder.checks import check
+from autograder.checks.shared.makers import written_by_hand
 from autograder.inside.student.course_helper import (
     expect,
     expect_close,
     expect_equal,
-    expect_written_by_hand,
     inside,
     numbers,
     parameter,
@@ -522,17 +522,14 @@ def draws_new_uniform_numbers(glorot_uniform_):
     expect(not torch.equal(first, second), "the two weights are equal")
 
 
-@check(
+written_by_hand(
     "glorot_uniform_",
-    points=1,
-    hidden=True,
+    "is_glorot_by_hand",
+    "initialisation",
+    lambda: torch.zeros(4, 6),
     hint="This is an exercise in writing the rule yourself: use uniform random numbers, not the "
     "library's initialisation.",
 )
-def is_glorot_by_hand(glorot_uniform_):
-    """No function of torch.nn.init."""
-    weight = torch.zeros(4, 6)
-    expect_written_by_hand("initialisation", glorot_uniform_, weight)
 
 
 # ----------------------------------------------------------------------------- he_normal_
@@ -610,17 +607,14 @@ def draws_new_normal_numbers(he_normal_):
     expect(not torch.equal(first, second), "the two weights are equal")
 
 
-@check(
+written_by_hand(
     "he_normal_",
-    points=1,
-    hidden=True,
+    "is_he_by_hand",
+    "initialisation",
+    lambda: torch.zeros(4, 6),
     hint="This is an exercise in writing the rule yourself: use normal random numbers, not the "
     "library's initialisation.",
 )
-def is_he_by_hand(he_normal_):
-    """No function of torch.nn.init."""
-    weight = torch.zeros(4, 6)
-    expect_written_by_hand("initialisation", he_normal_, weight)
 
 
 # ----------------------------------------------------------------------------- orthogonal_
@@ -710,17 +704,14 @@ def fills_a_parameter_orthogonally(orthogonal_):
     expect_equal(weight.requires_grad, True)
 
 
-@check(
+written_by_hand(
     "orthogonal_",
-    points=1,
-    hidden=True,
+    "is_orthogonal_by_hand",
+    "initialisation",
+    lambda: torch.zeros(6, 4),
     hint="This is an exercise in making the matrix yourself: a decomposition from torch.linalg is "
     "welcome, the library's initialisation is not.",
 )
-def is_orthogonal_by_hand(orthogonal_):
-    """No function of torch.nn.init."""
-    weight = torch.zeros(6, 4)
-    expect_written_by_hand("initialisation", orthogonal_, weight)
 
 
 # ----------------------------------------------------------------------------- batch_norm
@@ -790,17 +781,14 @@ def differentiates_through_the_statistics(batch_norm):
         expect_close(their.grad, my.grad, atol=1e-4)
 
 
-@check(
+written_by_hand(
     "batch_norm",
-    points=1,
-    hidden=True,
+    "is_normalised_by_hand",
+    "batch normalisation",
+    lambda: (numbers(4, 3, seed=347), torch.ones(3), torch.zeros(3)),
     hint="This is an exercise in writing the formula yourself: mean, variance and root are "
     "welcome, the library's normalisation layers are not.",
 )
-def is_normalised_by_hand(batch_norm):
-    """No normalisation from the library."""
-    x = numbers(4, 3, seed=347)
-    expect_written_by_hand("batch normalisation", batch_norm, x, torch.ones(3), torch.zeros(3))
 
 
 # ----------------------------------------------------------------------------- dead_fraction

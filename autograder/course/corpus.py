@@ -9,9 +9,8 @@ are answers, decorated with what must become of them:
     @wrong("mse_loss", fails=["averages_over_all_entries"])
     def divides_by_rows(prediction, target): ...
 
-A mistake in one line of a long answer is a change of that answer:
-
-    divides_by_rows = changed(flattens_both, "numel()", "shape[0]", fails=[...])
+Mistakes in a line or two of a right answer stand in a table below it, as
+``flattens_both.slips(...)``: see autograder.course.slips.
 
 An answer replaces the solved cell of its exercise in an otherwise perfect notebook.
 It loses exactly the checks in ``fails``, of its own exercise and of later ones that
@@ -32,6 +31,7 @@ from pathlib import Path
 
 from autograder.checks import load_checks, topic_of
 from autograder.course.config import Course
+from autograder.course.slips import read_slips, slipped
 from autograder.errors import CourseError
 
 
@@ -57,6 +57,33 @@ class Answer:
     source: str
     line: int
 
+    def slips(self, table: str) -> None:
+        """Add wrong answers that differ from this one in a line or two to its module.
+
+        Args:
+            table: see autograder.course.slips; it begins in the line of the call.
+
+        Raises:
+            CourseError: the table is malformed, names no text of this answer, or names an
+                answer that is there already.
+        """
+        caller = sys._getframe(1)
+        path, module = Path(caller.f_code.co_filename), caller.f_globals
+        for slip in read_slips(table, module, path, caller.f_lineno):
+            if slip.name in module:
+                raise CourseError(f"there are two answers {slip.name}", path, slip.line)
+            fails = tuple(slip.fails)
+            source = slipped(self.source, slip, self.name, path)
+            module[slip.name] = replace(
+                self,
+                name=slip.name,
+                right=False,
+                fails=fails,
+                hint_of=_hint_of(fails, slip.hint_of),
+                source=source,
+                line=slip.line,
+            )
+
 
 def right(exercise: str) -> Callable[[object], Answer]:
     """Register the decorated function or class as a right answer."""
@@ -74,33 +101,8 @@ def wrong(
         hint_of: the one of them whose hint describes the mistake, by default the first.
     """
     fails = tuple(fails)
-    chosen = hint_of or (fails[0] if fails else "")
+    chosen = _hint_of(fails, hint_of)
     return lambda answer: _answer(exercise, answer, right=False, fails=fails, hint_of=chosen)
-
-
-def changed(
-    answer: Answer, old: str, new: str, *, fails: Sequence[str], hint_of: str | None = None
-) -> Answer:
-    """Return a wrong answer that differs from another answer in one place.
-
-    Args:
-        answer: the other one, of the same module.
-        old: text that its source contains exactly once.
-        new: the text in its place.
-        fails, hint_of: as of wrong.
-
-    Raises:
-        CourseError: the source does not contain the old text exactly once.
-    """
-    caller = sys._getframe(1)
-    place = Path(caller.f_code.co_filename), caller.f_lineno
-    if answer.source.count(old) != 1:
-        times = answer.source.count(old)
-        raise CourseError(f"{answer.name} contains {old!r} {times} times, not once", *place)
-    fails = tuple(fails)
-    chosen = hint_of or (fails[0] if fails else "")
-    source = answer.source.replace(old, new)
-    return Answer(answer.exercise, "", False, fails, chosen, source, caller.f_lineno)
 
 
 def corpus_of(course: Course, name: str) -> Path:
@@ -131,6 +133,10 @@ def load_answers(course: Course, name: str) -> list[Answer]:
     for answer in answers:
         _check_answer(answer, {c.exercise for c in checks}, {c.name for c in checks}, path)
     return answers
+
+
+def _hint_of(fails: tuple[str, ...], chosen: str | None) -> str:
+    return chosen or (fails[0] if fails else "")
 
 
 def _answer(exercise: str, answer, *, right: bool, fails: tuple[str, ...], hint_of: str) -> Answer:

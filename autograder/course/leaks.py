@@ -12,7 +12,6 @@ that a later one asks for, such as zero_grad and backward: that is how one write
 from __future__ import annotations
 
 import ast
-import inspect
 import itertools
 import json
 import re
@@ -231,25 +230,32 @@ def _secret_lines(lines: list[str], what: str) -> Iterator[Secret]:
 
 
 def _secrets_of_check(check: Check) -> Iterator[Secret]:
-    source = textwrap.dedent(inspect.getsource(check.function))
-    function = ast.parse(source).body[0]
+    source = textwrap.dedent(check.source)
+    statement = ast.parse(source).body[0]
     what = f"a line of the hidden check {check.name}"
     yield Secret(check.name, what)
-    first = function.body[0].lineno - 1
+    # A function without its head; all of the call if a maker has made the check.
+    first = statement.body[0].lineno - 1 if isinstance(statement, ast.FunctionDef) else 0
     yield from _secret_lines(source.splitlines()[first:], what)
     yield Secret(squeeze(check.hint), f"the hint of the hidden check {check.name}")
-    yield from _secret_values(function, check)
+    yield from _secret_values(statement, check)
 
 
-def _secret_values(function: ast.AST, check: Check) -> Iterator[Secret]:
-    """Yield the inputs (calls with a seed) and longer literals of a check.
+def _secret_values(statement: ast.AST, check: Check) -> Iterator[Secret]:
+    """Yield the inputs and longer literals of a check.
 
+    Inputs are calls with a seed, and what a maker's function returns, as a call would have it.
     Lists of zeros and ones stand everywhere.
     """
-    for node in ast.walk(function):
+    for node in ast.walk(statement):
         seeded = isinstance(node, ast.Call) and any(k.arg == "seed" for k in node.keywords)
         constants = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
-        if seeded or (isinstance(node, ast.List) and constants - {0, 1}):
-            text = squeeze(ast.unparse(node))
-            if len(text) >= LONG_LITERAL:
-                yield Secret(text, f"an input or value of the hidden check {check.name}")
+        text = ""
+        if isinstance(statement, ast.Expr) and isinstance(node, ast.Lambda):
+            text = ast.unparse(node.body)
+            text = text if isinstance(node.body, ast.Tuple) else f"({text})"
+        elif seeded or (isinstance(node, ast.List) and constants - {0, 1}):
+            text = ast.unparse(node)
+        text = squeeze(text.replace("'", '"'))  # the quotes of a formatted source
+        if len(text) >= LONG_LITERAL:
+            yield Secret(text, f"an input or value of the hidden check {check.name}")

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from autograder.course.corpus import changed, right, wrong
+from autograder.course.corpus import right, wrong
 
 # ----------------------------------------------------------------------------- open_picture
 
@@ -48,24 +48,18 @@ def picture_plain(file):
     return result
 
 
-picture_in_any_mode = changed(
-    picture_plain,
-    'result = picture.convert("RGB")',
-    "result = picture\n        picture.load()",
-    fails=["opens_a_grey_picture", "opens_a_transparent_picture", "opens_a_picture_with_a_palette"],
-)
-picture_grey_stays = changed(
-    picture_plain,
-    'picture.convert("RGB")',
-    'picture.copy() if picture.mode == "L" else picture.convert("RGB")',
-    fails=["opens_a_grey_picture"],
-)
-picture_transparent_stays = changed(
-    picture_plain,
-    'picture.convert("RGB")',
-    'picture.copy() if picture.mode == "RGBA" else picture.convert("RGB")',
-    fails=["opens_a_transparent_picture"],
-)
+picture_plain.slips("""
+picture_in_any_mode: opens_a_grey_picture opens_a_transparent_picture opens_a_picture_with_a_palette
+  -         result = picture.convert("RGB")
+  +         result = picture
+  +         picture.load()
+picture_grey_stays: opens_a_grey_picture
+  - picture.convert("RGB")
+  + picture.copy() if picture.mode == "L" else picture.convert("RGB")
+picture_transparent_stays: opens_a_transparent_picture
+  - picture.convert("RGB")
+  + picture.copy() if picture.mode == "RGBA" else picture.convert("RGB")
+""")
 
 
 @wrong("open_picture", fails=["opens_a_picture_with_a_palette"])
@@ -83,12 +77,13 @@ def picture_palette_as_grey(file):
     return Image.merge("RGB", bands[:3])
 
 
-picture_error_of_pil = changed(
-    picture_plain,
-    "    try:\n        picture = Image.open(file)\n",
-    "    picture = Image.open(file)\n    try:\n",
-    fails=["refuses_what_is_no_picture"],
-)
+picture_plain.slips("""
+picture_error_of_pil: refuses_what_is_no_picture
+  -     try:
+  -         picture = Image.open(file)
+  +     picture = Image.open(file)
+  +     try:
+""")
 
 
 @wrong("open_picture", fails=["refuses_what_is_no_picture"])
@@ -116,24 +111,17 @@ def picture_read_too_late(file):
     return picture.convert("RGB")
 
 
-picture_without_name = changed(
-    picture_plain,
-    'ValueError(f"{file}: {error}")',
-    'ValueError("the file is broken")',
-    fails=["names_the_broken_file"],
-)
-picture_missing_is_broken = changed(
-    picture_plain,
-    "    except FileNotFoundError:\n        raise\n",
-    "",
-    fails=["says_that_a_file_is_missing"],
-)
-picture_none_if_broken = changed(
-    picture_plain,
-    'raise ValueError(f"{file}: {error}") from None',
-    "return None",
-    fails=["refuses_what_is_no_picture", "refuses_half_a_picture", "names_the_broken_file"],
-)
+picture_plain.slips("""
+picture_without_name: names_the_broken_file
+  - ValueError(f"{file}: {error}")
+  + ValueError("the file is broken")
+picture_missing_is_broken: says_that_a_file_is_missing
+  -     except FileNotFoundError:
+  -         raise
+picture_none_if_broken: refuses_what_is_no_picture refuses_half_a_picture names_the_broken_file
+  - raise ValueError(f"{file}: {error}") from None
+  + return None
+""")
 
 # ----------------------------------------------------------------------------- preprocess
 
@@ -175,101 +163,76 @@ def prepared_plain(image, side=224):
 SIZES = ["prepares_a_landscape", "prepares_a_portrait", "enlarges_a_small_picture"]
 COLOURS_WRONG = ["prepares_one_colour", *SIZES, "blurs_fine_stripes"]
 
-prepared_not_normalised = changed(
-    prepared_plain,
-    "(x - mean[:, None, None]) / std[:, None, None]",
-    "x + 0 * mean[0]",
-    fails=["prepares_one_colour", *SIZES],
-)
-prepared_without_deviation = changed(
-    prepared_plain, " / std[:, None, None]", "", fails=["prepares_one_colour", *SIZES]
-)
-prepared_bytes_unscaled = changed(
-    prepared_plain, "x.float() / 255", "x.float()", fails=COLOURS_WRONG
-)
-prepared_blue_first = changed(
-    prepared_plain,
-    "x = x.float() / 255",
-    "x = x.flip(1).float() / 255",
-    fails=["prepares_one_colour", *SIZES],
-)
-prepared_without_permute = changed(
-    prepared_plain,
-    "x.reshape(side, side, 3).permute(2, 0, 1)",
-    "x.reshape(3, side, side)",
-    fails=["prepares_one_colour", *SIZES],
-)
-prepared_transposed = changed(prepared_plain, "permute(2, 0, 1)", "permute(2, 1, 0)", fails=SIZES)
-prepared_without_batch = changed(prepared_plain, ".unsqueeze(0)", "", fails=COLOURS_WRONG)
-prepared_in_double = changed(prepared_plain, "x.float()", "x.double()", fails=COLOURS_WRONG)
-prepared_squashed = changed(
-    prepared_plain,
-    "(round(width * factor), round(height * factor))",
-    "(shorter, shorter)",
-    fails=["prepares_a_landscape", "prepares_a_portrait"],
-)
-prepared_without_margin = changed(prepared_plain, "round(side * 8 / 7)", "side", fails=SIZES)
-prepared_crop_first = changed(
-    prepared_plain,
-    "    shorter = round(side * 8 / 7)\n",
-    "    shorter = round(side * 8 / 7)\n"
-    "    left, top = max(0, (image.width - shorter) // 2), max(0, (image.height - shorter) // 2)\n"
-    "    image = image.crop((left, top, image.width - left, image.height - top))\n",
-    fails=["prepares_a_landscape", "prepares_a_portrait", "blurs_fine_stripes"],
-)
-prepared_from_the_corner = changed(
-    prepared_plain,
-    "left, top = (image.width - side) // 2, (image.height - side) // 2",
-    "left, top = 0, 0",
-    fails=SIZES,
-)
-prepared_by_the_longer_side = changed(
-    prepared_plain,
-    "min(width, height)",
-    "max(width, height)",
-    fails=["prepares_one_colour", "prepares_a_landscape", "prepares_a_portrait"],
-    hint_of="prepares_a_landscape",
-)
-prepared_by_the_height = changed(
-    prepared_plain, "min(width, height)", "height", fails=["prepares_a_portrait"]
-)
-prepared_by_the_width = changed(
-    prepared_plain,
-    "min(width, height)",
-    "width",
-    fails=["prepares_one_colour", "prepares_a_landscape"],
-    hint_of="prepares_a_landscape",
-)
-prepared_square_if_high = changed(
-    prepared_plain,
-    "factor = shorter / min(width, height)",
-    "factor = shorter / min(width, height)\n    height = max(height, width)",
-    fails=["prepares_a_landscape"],
-)
-prepared_only_shrunk = changed(
-    prepared_plain,
-    "shorter / min(width, height)",
-    "min(1.0, shorter / min(width, height))",
-    fails=["enlarges_a_small_picture"],
-)
-prepared_nearest = changed(
-    prepared_plain,
-    "Image.BILINEAR",
-    "Image.NEAREST",
-    fails=["blurs_fine_stripes", "prepares_a_landscape", "enlarges_a_small_picture"],
-)
-prepared_without_antialiasing = changed(
-    prepared_by_torch,
-    ", antialias=True",
-    "",
-    fails=["blurs_fine_stripes"],
-)
-prepared_side_fixed = changed(
-    prepared_plain,
-    "    shorter = round(side * 8 / 7)\n",
-    "    side = 224\n    shorter = round(side * 8 / 7)\n",
-    fails=[name for name in COLOURS_WRONG if name != "prepares_a_portrait"],
-)
+prepared_plain.slips("""
+prepared_not_normalised: prepares_one_colour SIZES
+  - (x - mean[:, None, None]) / std[:, None, None]
+  + x + 0 * mean[0]
+prepared_without_deviation: prepares_one_colour SIZES
+  - ]) / std[:, None, None]
+  + ])
+prepared_bytes_unscaled: COLOURS_WRONG
+  - x.float() / 255
+  + x.float()
+prepared_blue_first: prepares_one_colour SIZES
+  - x = x.float() / 255
+  + x = x.flip(1).float() / 255
+prepared_without_permute: prepares_one_colour SIZES
+  - x.reshape(side, side, 3).permute(2, 0, 1)
+  + x.reshape(3, side, side)
+prepared_transposed: SIZES
+  - permute(2, 0, 1)
+  + permute(2, 1, 0)
+prepared_without_batch: COLOURS_WRONG
+  - .unsqueeze(0)
+prepared_in_double: COLOURS_WRONG
+  - x.float()
+  + x.double()
+prepared_squashed: prepares_a_landscape prepares_a_portrait
+  - (round(width * factor), round(height * factor))
+  + (shorter, shorter)
+prepared_without_margin: SIZES
+  - round(side * 8 / 7)
+  + side
+prepared_crop_first: prepares_a_landscape prepares_a_portrait blurs_fine_stripes
+  -     shorter = round(side * 8 / 7)
+  +     shorter = round(side * 8 / 7)
+  +     left, top = max(0, (image.width - shorter) // 2), max(0, (image.height - shorter) // 2)
+  +     image = image.crop((left, top, image.width - left, image.height - top))
+prepared_from_the_corner: SIZES
+  - left, top = (image.width - side) // 2, (image.height - side) // 2
+  + left, top = 0, 0
+prepared_by_the_longer_side: prepares_one_colour prepares_a_landscape prepares_a_portrait
+    hint_of=prepares_a_landscape
+  - min(width, height)
+  + max(width, height)
+prepared_by_the_height: prepares_a_portrait
+  - min(width, height)
+  + height
+prepared_by_the_width: prepares_one_colour prepares_a_landscape hint_of=prepares_a_landscape
+  - min(width, height)
+  + width
+prepared_square_if_high: prepares_a_landscape
+  -     factor = shorter / min(width, height)
+  +     factor = shorter / min(width, height)
+  +     height = max(height, width)
+prepared_only_shrunk: enlarges_a_small_picture
+  - shorter / min(width, height)
+  + min(1.0, shorter / min(width, height))
+prepared_nearest: blurs_fine_stripes prepares_a_landscape enlarges_a_small_picture
+  - Image.BILINEAR
+  + Image.NEAREST
+""")
+prepared_by_torch.slips("""
+prepared_without_antialiasing: blurs_fine_stripes
+  - , antialias=True
+""")
+prepared_plain.slips("""
+prepared_side_fixed: prepares_one_colour prepares_a_landscape enlarges_a_small_picture
+    blurs_fine_stripes
+  -     shorter = round(side * 8 / 7)
+  +     side = 224
+  +     shorter = round(side * 8 / 7)
+""")
 
 # ----------------------------------------------------------------------------- output_size
 
@@ -288,17 +251,12 @@ def size_by_formula(n, kernel, stride, padding):
     return (n + 2 * padding - kernel + stride) // stride
 
 
-size_padding_once = changed(
-    size_by_formula,
-    "2 * padding",
-    "padding",
-    fails=[
-        "counts_places_by_hand",
-        "counts_places_of_any_kernel",
-        "follows_kernels_that_are_not_square",
-        "follows_overlapping_pooling",
-    ],
-)
+size_by_formula.slips("""
+size_padding_once: counts_places_by_hand counts_places_of_any_kernel
+    follows_kernels_that_are_not_square follows_overlapping_pooling
+  - 2 * padding
+  + padding
+""")
 
 
 @wrong(
@@ -370,65 +328,39 @@ def shapes_by_pairs(layers, shape):
     return result[1:]
 
 
-shapes_all_square = changed(
-    shapes_step_by_step,
-    "w = output_size(w, layer.kernel_size[1], layer.stride[1], layer.padding[1])",
-    "w = output_size(w, layer.kernel_size[0], layer.stride[0], layer.padding[0])",
-    fails=["follows_kernels_that_are_not_square"],
-)
-shapes_width_first = changed(
-    shapes_by_pairs,
-    "pair(layer.kernel_size), pair(layer.stride), pair(layer.padding)",
-    "pair(layer.kernel_size)[::-1], pair(layer.stride)[::-1], pair(layer.padding)[::-1]",
-    fails=["follows_kernels_that_are_not_square"],
-)
-shapes_pooling_steps_by_its_window = changed(
-    shapes_by_pairs,
-    "pair(layer.stride)",
-    "pair(layer.stride if isinstance(layer, nn.Conv2d) else layer.kernel_size)",
-    fails=["follows_overlapping_pooling"],
-)
-shapes_pooling_unpadded = changed(
-    shapes_by_pairs,
-    "pair(layer.padding)",
-    "pair(layer.padding if isinstance(layer, nn.Conv2d) else 0)",
-    fails=["follows_overlapping_pooling"],
-)
-shapes_without_pooling = changed(
-    shapes_by_pairs,
-    'hasattr(layer, "kernel_size")',
-    "isinstance(layer, nn.Conv2d)",
-    fails=["follows_three_layers", "follows_overlapping_pooling"],
-    hint_of="follows_overlapping_pooling",
-)
-shapes_without_relu = changed(
-    shapes_by_pairs,
-    "        result.append((channels, *sides))",
-    "            result.append((channels, *sides))",
-    fails=["follows_three_layers", "follows_kernels_that_are_not_square"],
-)
-shapes_channels_stay = changed(
-    shapes_by_pairs,
-    'getattr(layer, "out_channels", result[-1][0])',
-    "shape[0]",
-    fails=[
-        "follows_three_layers",
-        "follows_kernels_that_are_not_square",
-        "follows_overlapping_pooling",
-        "predicts_without_running",
-    ],
-)
-shapes_of_the_input = changed(
-    shapes_by_pairs,
-    "return result[1:]",
-    "return result[:-1]",
-    fails=[
-        "follows_three_layers",
-        "follows_kernels_that_are_not_square",
-        "follows_overlapping_pooling",
-        "predicts_without_running",
-    ],
-)
+shapes_step_by_step.slips("""
+shapes_all_square: follows_kernels_that_are_not_square
+  - w = output_size(w, layer.kernel_size[1], layer.stride[1], layer.padding[1])
+  + w = output_size(w, layer.kernel_size[0], layer.stride[0], layer.padding[0])
+""")
+shapes_by_pairs.slips("""
+shapes_width_first: follows_kernels_that_are_not_square
+  - pair(layer.kernel_size), pair(layer.stride), pair(layer.padding)
+  + pair(layer.kernel_size)[::-1], pair(layer.stride)[::-1], pair(layer.padding)[::-1]
+shapes_pooling_steps_by_its_window: follows_overlapping_pooling
+  - pair(layer.stride)
+  + pair(layer.stride if isinstance(layer, nn.Conv2d) else layer.kernel_size)
+shapes_pooling_unpadded: follows_overlapping_pooling
+  - pair(layer.padding)
+  + pair(layer.padding if isinstance(layer, nn.Conv2d) else 0)
+shapes_without_pooling: follows_three_layers follows_overlapping_pooling
+    hint_of=follows_overlapping_pooling
+  - hasattr(layer, "kernel_size")
+  + isinstance(layer, nn.Conv2d)
+shapes_without_relu: follows_three_layers follows_kernels_that_are_not_square
+  - ]
+  -         result.append((channels, *sides))
+  + ]
+  +             result.append((channels, *sides))
+shapes_channels_stay: follows_three_layers follows_kernels_that_are_not_square
+    follows_overlapping_pooling predicts_without_running
+  - getattr(layer, "out_channels", result[-1][0])
+  + shape[0]
+shapes_of_the_input: follows_three_layers follows_kernels_that_are_not_square
+    follows_overlapping_pooling predicts_without_running
+  - return result[1:]
+  + return result[:-1]
+""")
 
 
 @wrong("layer_shapes", fails=["predicts_without_running"])
@@ -477,35 +409,23 @@ def read_plain(model, layer, x):
     return store[-1]
 
 
-read_after_the_relu = changed(
-    read_plain,
-    "out.clone()",
-    "out",
-    fails=["reads_two_tiny_layers", "reads_before_the_relu"],
-    hint_of="reads_before_the_relu",
-)
-read_a_view = changed(
-    read_plain,
-    "out.clone()",
-    "out.detach()",
-    fails=["reads_two_tiny_layers", "reads_before_the_relu"],
-    hint_of="reads_before_the_relu",
-)
-read_in_training_mode = changed(
-    read_plain, "    model.eval()\n", "", fails=["reads_without_dropout"]
-)
-read_leaves_evaluation_mode = changed(
-    read_plain, "        model.train(before)\n", "", fails=["gives_the_mode_back"]
-)
-read_leaves_training_mode = changed(
-    read_plain, "model.train(before)", "model.train()", fails=["gives_the_mode_back"]
-)
-read_leaves_the_hook = changed(
-    read_plain,
-    "        handle.remove()\n",
-    "",
-    fails=["takes_its_hook_off", "takes_its_hook_off_after_an_error"],
-)
+read_plain.slips("""
+read_after_the_relu: reads_two_tiny_layers reads_before_the_relu hint_of=reads_before_the_relu
+  - out.clone()
+  + out
+read_a_view: reads_two_tiny_layers reads_before_the_relu hint_of=reads_before_the_relu
+  - out.clone()
+  + out.detach()
+read_in_training_mode: reads_without_dropout
+  -     model.eval()
+read_leaves_evaluation_mode: gives_the_mode_back
+  -         model.train(before)
+read_leaves_training_mode: gives_the_mode_back
+  - model.train(before)
+  + model.train()
+read_leaves_the_hook: takes_its_hook_off takes_its_hook_off_after_an_error
+  -         handle.remove()
+""")
 
 
 @wrong("readout", fails=["takes_its_hook_off_after_an_error"])
@@ -559,43 +479,23 @@ def read_once_and_remembered(model, layer, x, memory={}):  # noqa: B006
     return memory[model, layer]
 
 
-read_with_a_graph = changed(
-    read_plain,
-    "with torch.no_grad()",
-    "with torch.enable_grad()",
-    fails=["reads_without_a_graph"],
-)
-read_on_the_cpu = changed(
-    read_plain, "out.clone()", "out.clone().cpu()", fails=["reads_on_the_device_of_the_picture"]
-)
-read_the_input = changed(
-    read_plain,
-    "out.clone()",
-    "i[0].clone()",
-    fails=[
-        "reads_two_tiny_layers",
-        "reads_before_the_relu",
-        "reads_any_layer",
-        "reads_without_dropout",
-        "reads_every_picture_anew",
-        "reads_on_the_device_of_the_picture",
-    ],
-    hint_of="reads_any_layer",
-)
-read_only_the_first_picture = changed(
-    read_plain,
-    "return store[-1]",
-    "return store[-1][:1]",
-    fails=[
-        "reads_two_tiny_layers",
-        "reads_before_the_relu",
-        "reads_any_layer",
-        "reads_without_dropout",
-        "reads_every_picture_anew",
-        "reads_on_the_device_of_the_picture",
-    ],
-    hint_of="reads_any_layer",
-)
+read_plain.slips("""
+read_with_a_graph: reads_without_a_graph
+  - with torch.no_grad()
+  + with torch.enable_grad()
+read_on_the_cpu: reads_on_the_device_of_the_picture
+  - out.clone()
+  + out.clone().cpu()
+read_the_input: reads_two_tiny_layers reads_before_the_relu reads_any_layer reads_without_dropout
+    reads_every_picture_anew reads_on_the_device_of_the_picture hint_of=reads_any_layer
+  - out.clone()
+  + i[0].clone()
+read_only_the_first_picture: reads_two_tiny_layers reads_before_the_relu reads_any_layer
+    reads_without_dropout reads_every_picture_anew reads_on_the_device_of_the_picture
+    hint_of=reads_any_layer
+  - return store[-1]
+  + return store[-1][:1]
+""")
 
 
 @wrong("readout", fails=["reads_any_layer"])
@@ -651,51 +551,43 @@ EVERY_RANKING = [
     "ranks_without_dropout",
 ]
 
-best_scores = changed(best_plain, "scores.softmax(dim=1)[0]", "scores[0]", fails=EVERY_RANKING)
-best_over_the_batch = changed(best_plain, "softmax(dim=1)", "softmax(dim=0)", fails=EVERY_RANKING)
-best_by_sigmoid = changed(
-    best_plain,
-    "scores.softmax(dim=1)[0]",
-    "scores.sigmoid()[0]",
-    fails=EVERY_RANKING,
-)
-best_ascending = changed(best_plain, "descending=True", "descending=False", fails=EVERY_RANKING)
-best_overflows = changed(
-    best_plain,
-    "scores.softmax(dim=1)[0]",
-    "(scores.exp() / scores.exp().sum())[0]",
-    fails=["ranks_large_scores"],
-)
-best_k_fixed = changed(
-    best_plain,
-    "[:k]",
-    "[:5]",
-    fails=[
-        "ranks_three_categories",
-        "ranks_as_many_as_asked_for",
-        "ranks_large_scores",
-        "ranks_without_dropout",
-    ],
-    hint_of="ranks_as_many_as_asked_for",
-)
-best_at_most_five = changed(
-    best_plain, "[:k]", "[:min(k, 5)]", fails=["ranks_as_many_as_asked_for"]
-)
-best_among_themselves = changed(
-    best_plain,
-    "return [(categories[c], p[c].item())",
-    "return [(categories[c], (p[c] / p[order].sum()).item())",
-    fails=EVERY_RANKING,
-    hint_of="ranks_five_of_nine",
-)
-best_default_of_three = changed(best_plain, "k=5", "k=3", fails=["ranks_five_of_nine"])
-best_as_tensors = changed(best_plain, "p[c].item()", "p[c]", fails=EVERY_RANKING)
-best_in_training_mode = changed(
-    best_plain, "    model.eval()\n", "", fails=["ranks_without_dropout"]
-)
-best_leaves_evaluation_mode = changed(
-    best_plain, "    model.train(before)\n", "", fails=["ranks_without_dropout"]
-)
+best_plain.slips("""
+best_scores: EVERY_RANKING
+  - scores.softmax(dim=1)[0]
+  + scores[0]
+best_over_the_batch: EVERY_RANKING
+  - softmax(dim=1)
+  + softmax(dim=0)
+best_by_sigmoid: EVERY_RANKING
+  - scores.softmax(dim=1)[0]
+  + scores.sigmoid()[0]
+best_ascending: EVERY_RANKING
+  - descending=True
+  + descending=False
+best_overflows: ranks_large_scores
+  - scores.softmax(dim=1)[0]
+  + (scores.exp() / scores.exp().sum())[0]
+best_k_fixed: ranks_three_categories ranks_as_many_as_asked_for ranks_large_scores
+    ranks_without_dropout hint_of=ranks_as_many_as_asked_for
+  - [:k]
+  + [:5]
+best_at_most_five: ranks_as_many_as_asked_for
+  - [:k]
+  + [:min(k, 5)]
+best_among_themselves: EVERY_RANKING hint_of=ranks_five_of_nine
+  - return [(categories[c], p[c].item())
+  + return [(categories[c], (p[c] / p[order].sum()).item())
+best_default_of_three: ranks_five_of_nine
+  - k=5
+  + k=3
+best_as_tensors: EVERY_RANKING
+  - p[c].item()
+  + p[c]
+best_in_training_mode: ranks_without_dropout
+  -     model.eval()
+best_leaves_evaluation_mode: ranks_without_dropout
+  -     model.train(before)
+""")
 
 # ----------------------------------------------------------------------------- maximise_activation
 
@@ -753,66 +645,46 @@ EVERY_CLIMB = [
     "climbs_without_dropout",
 ]
 
-climbed_down = changed(climbed_plain, "x + rate * g", "x - rate * g", fails=EVERY_CLIMB)
-climbed_raw_gradient = changed(
-    climbed_plain,
-    "rate * g / (g.square().mean().sqrt() + 1e-8)",
-    "rate * g",
-    fails=EVERY_CLIMB,
-    hint_of="climbs_four_steps",
-)
-climbed_by_the_norm = changed(
-    climbed_plain, "g.square().mean()", "g.square().sum()", fails=EVERY_CLIMB
-)
-climbed_by_the_deviation = changed(
-    climbed_plain,
-    "g.square().mean().sqrt()",
-    "g.std()",
-    fails=EVERY_CLIMB,
-)
-climbed_all_channels = changed(
-    climbed_plain,
-    "kept[-1][:, channel]",
-    "kept[-1]",
-    fails=["climbs_four_steps", "climbs_to_a_category", "climbs_without_dropout"],
-)
-climbed_the_next_channel = changed(
-    climbed_plain,
-    "kept[-1][:, channel]",
-    "kept[-1][:, channel - 1]",
-    fails=["climbs_four_steps", "climbs_to_a_category", "climbs_without_dropout"],
-)
-climbed_after_the_relu = changed(
-    climbed_plain,
-    "kept.append(out.clone())",
-    "kept.append(out)",
-    fails=["climbs_four_steps"],
-)
-climbed_one_step_only = changed(
-    climbed_plain,
-    "range(steps)",
-    "range(1)",
-    fails=["climbs_four_steps", "climbs_to_a_category", "climbs_without_dropout"],
-)
-climbed_maps_only = changed(
-    climbed_plain,
-    "kept[-1][:, channel]",
-    "kept[-1][:, channel, :, :]",
-    fails=["climbs_to_a_category"],
-)
-climbed_to_nan = changed(climbed_plain, " + 1e-8", "", fails=["stays_where_nothing_responds"])
-climbed_in_training_mode = changed(
-    climbed_plain, "    model.eval()\n", "", fails=["climbs_without_dropout"]
-)
-climbed_leaves_evaluation_mode = changed(
-    climbed_plain, "    model.train(before)\n", "", fails=["tidies_the_network"]
-)
-climbed_leaves_the_hook = changed(
-    climbed_plain, "    handle.remove()\n", "", fails=["tidies_the_network"]
-)
-climbed_with_a_graph = changed(
-    climbed_plain, "        x = x.detach()\n", "", fails=["returns_a_plain_picture"]
-)
+climbed_plain.slips("""
+climbed_down: EVERY_CLIMB
+  - x + rate * g
+  + x - rate * g
+climbed_raw_gradient: EVERY_CLIMB hint_of=climbs_four_steps
+  - rate * g / (g.square().mean().sqrt() + 1e-8)
+  + rate * g
+climbed_by_the_norm: EVERY_CLIMB
+  - g.square().mean()
+  + g.square().sum()
+climbed_by_the_deviation: EVERY_CLIMB
+  - g.square().mean().sqrt()
+  + g.std()
+climbed_all_channels: climbs_four_steps climbs_to_a_category climbs_without_dropout
+  - kept[-1][:, channel]
+  + kept[-1]
+climbed_the_next_channel: climbs_four_steps climbs_to_a_category climbs_without_dropout
+  - kept[-1][:, channel]
+  + kept[-1][:, channel - 1]
+climbed_after_the_relu: climbs_four_steps
+  - kept.append(out.clone())
+  + kept.append(out)
+climbed_one_step_only: climbs_four_steps climbs_to_a_category climbs_without_dropout
+  - range(steps)
+  + range(1)
+climbed_maps_only: climbs_to_a_category
+  - kept[-1][:, channel]
+  + kept[-1][:, channel, :, :]
+climbed_to_nan: stays_where_nothing_responds
+  - () + 1e-8
+  + ()
+climbed_in_training_mode: climbs_without_dropout
+  -     model.eval()
+climbed_leaves_evaluation_mode: tidies_the_network
+  -     model.train(before)
+climbed_leaves_the_hook: tidies_the_network
+  -     handle.remove()
+climbed_with_a_graph: returns_a_plain_picture
+  -         x = x.detach()
+""")
 
 
 @wrong("maximise_activation", fails=["leaves_the_first_picture_alone"])
@@ -833,19 +705,16 @@ def climbed_in_place(model, layer, channel, start, steps, rate):
     return start.detach().clone()
 
 
-climbed_with_gradients_for_all = changed(
-    climbed_plain,
-    "(g,) = torch.autograd.grad(a, x)",
-    "a.backward()\n        g = x.grad",
-    fails=["gives_the_parameters_no_gradient"],
-)
-climbed_with_stale_gradients = changed(
-    climbed_plain,
-    "x = x + rate * g / (g.square().mean().sqrt() + 1e-8)",
-    "total = g if _ == 0 else total + g\n"
-    "        x = x + rate * total / (total.square().mean().sqrt() + 1e-8)",
-    fails=["climbs_four_steps", "climbs_to_a_category"],
-)
+climbed_plain.slips("""
+climbed_with_gradients_for_all: gives_the_parameters_no_gradient
+  -         (g,) = torch.autograd.grad(a, x)
+  +         a.backward()
+  +         g = x.grad
+climbed_with_stale_gradients: climbs_four_steps climbs_to_a_category
+  -         x = x + rate * g / (g.square().mean().sqrt() + 1e-8)
+  +         total = g if _ == 0 else total + g
+  +         x = x + rate * total / (total.square().mean().sqrt() + 1e-8)
+""")
 
 # ----------------------------------------------------------------------------- linear_probe
 
@@ -886,94 +755,45 @@ HIDDEN_PROBES = [
 ]
 EVERY_PROBE = ["probes_two_examples", *HIDDEN_PROBES]
 
-probed_raw = changed(
-    probed_plain,
-    "x, test = (x - mean) / std, (test - mean) / std",
-    "pass",
-    fails=EVERY_PROBE,
-    hint_of="agrees_with_least_squares",
-)
-probed_centred_only = changed(
-    probed_plain,
-    "(x - mean) / std, (test - mean) / std",
-    "x - mean, test - mean",
-    fails=HIDDEN_PROBES,
-)
-probed_test_by_itself = changed(
-    probed_plain,
-    "(test - mean) / std",
-    "(test - test.mean(dim=0)) / std",
-    fails=EVERY_PROBE,
-    hint_of="agrees_with_least_squares",
-)
-probed_without_constant = changed(
-    probed_plain,
-    "test @ w + centre",
-    "test @ w",
-    fails=EVERY_PROBE,
-    hint_of="agrees_with_least_squares",
-)
-probed_without_ridge = changed(
-    probed_plain,
-    "ridge * torch.eye",
-    "0.01 * torch.eye",
-    fails=EVERY_PROBE,
-    hint_of="agrees_with_least_squares",
-)
-probed_ridge_squared = changed(
-    probed_plain,
-    "ridge * torch.eye",
-    "ridge**2 * torch.eye",
-    fails=EVERY_PROBE,
-    hint_of="agrees_with_least_squares",
-)
-probed_one_number = changed(
-    probed_plain,
-    "nn.functional.one_hot(labels, classes).to(x.dtype)",
-    "labels[:, None].to(x.dtype).expand(-1, classes)",
-    fails=EVERY_PROBE,
-    hint_of="agrees_with_least_squares",
-)
-probed_unflattened = changed(
-    probed_plain,
-    "features.flatten(1), test_features.flatten(1)",
-    "features, test_features",
-    fails=["probes_feature_maps"],
-)
-probed_mean_over_the_map = changed(
-    probed_plain,
-    "features.flatten(1), test_features.flatten(1)",
-    "*(f.flatten(2).mean(dim=2) if f.ndim > 2 else f for f in (features, test_features)),",
-    fails=["probes_feature_maps"],
-)
-probed_dead_is_nan = changed(
-    probed_plain,
-    "    std = std.masked_fill(std == 0, 1.0)\n",
-    "",
-    fails=["probes_with_a_dead_feature"],
-)
-probed_classes_counted = changed(
-    probed_plain,
-    "one_hot(labels, classes)",
-    "one_hot(labels)",
-    fails=["keeps_a_column_for_every_class"],
-)
-probed_on_the_cpu = changed(
-    probed_plain,
-    ", device=x.device",
-    "",
-    fails=["probes_on_the_device_of_the_features"],
-)
-probed_labels_returned = changed(
-    probed_plain,
-    "return test @ w + centre",
-    "return (test @ w + centre).argmax(dim=1)",
-    fails=[*EVERY_PROBE, "keeps_a_column_for_every_class"],
-    hint_of="agrees_with_least_squares",
-)
-probed_classes_alike = changed(
-    probed_plain,
-    "centre = t.mean(dim=0)",
-    "centre = torch.full_like(t[0], 1 / classes)",
-    fails=["agrees_with_least_squares"],
-)
+probed_plain.slips("""
+probed_raw: EVERY_PROBE hint_of=agrees_with_least_squares
+  - x, test = (x - mean) / std, (test - mean) / std
+  + pass
+probed_centred_only: HIDDEN_PROBES
+  - (x - mean) / std, (test - mean) / std
+  + x - mean, test - mean
+probed_test_by_itself: EVERY_PROBE hint_of=agrees_with_least_squares
+  - (test - mean) / std
+  + (test - test.mean(dim=0)) / std
+probed_without_constant: EVERY_PROBE hint_of=agrees_with_least_squares
+  - test @ w + centre
+  + test @ w
+probed_without_ridge: EVERY_PROBE hint_of=agrees_with_least_squares
+  - ridge * torch.eye
+  + 0.01 * torch.eye
+probed_ridge_squared: EVERY_PROBE hint_of=agrees_with_least_squares
+  - ridge * torch.eye
+  + ridge**2 * torch.eye
+probed_one_number: EVERY_PROBE hint_of=agrees_with_least_squares
+  - nn.functional.one_hot(labels, classes).to(x.dtype)
+  + labels[:, None].to(x.dtype).expand(-1, classes)
+probed_unflattened: probes_feature_maps
+  - features.flatten(1), test_features.flatten(1)
+  + features, test_features
+probed_mean_over_the_map: probes_feature_maps
+  - features.flatten(1), test_features.flatten(1)
+  + *(f.flatten(2).mean(dim=2) if f.ndim > 2 else f for f in (features, test_features)),
+probed_dead_is_nan: probes_with_a_dead_feature
+  -     std = std.masked_fill(std == 0, 1.0)
+probed_classes_counted: keeps_a_column_for_every_class
+  - one_hot(labels, classes)
+  + one_hot(labels)
+probed_on_the_cpu: probes_on_the_device_of_the_features
+  - , device=x.device
+probed_labels_returned: EVERY_PROBE keeps_a_column_for_every_class hint_of=agrees_with_least_squares
+  - return test @ w + centre
+  + return (test @ w + centre).argmax(dim=1)
+probed_classes_alike: agrees_with_least_squares
+  - centre = t.mean(dim=0)
+  + centre = torch.full_like(t[0], 1 / classes)
+""")

@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import nn
 
-from autograder.course.corpus import changed, right, wrong
+from autograder.course.corpus import right, wrong
 
 # ----------------------------------------------------------------------------- pca_fit
 
@@ -44,198 +44,103 @@ FIT_SIZES = [
     "fits_in_double_precision",
 ]
 FIT_ALL = [*FIT_AXES, "finds_the_axes_of_four_points", "measures_the_variance_along_an_axis"]
-fit_not_centred = changed(
-    fit_by_svd,
-    "centred = x - mean",
-    "centred = x",
-    fails=[
-        "agrees_with_the_covariance_matrix",
-        "stands_a_large_mean",
-        "finds_the_axes_of_four_points",
-        "measures_the_variance_along_an_axis",
-    ],
-)
-fit_centred_by_rows = changed(
-    fit_by_svd,
-    "centred = x - mean",
-    "centred = x - x.mean(dim=1, keepdim=True)",
-    fails=[
-        "agrees_with_the_covariance_matrix",
-        "stands_a_large_mean",
-        "finds_the_axes_of_four_points",
-        "measures_the_variance_along_an_axis",
-    ],
-)
-fit_centred_by_one_number = changed(
-    fit_by_svd,
-    "centred = x - mean",
-    "centred = x - x.mean()",
-    fails=[
-        "agrees_with_the_covariance_matrix",
-        "stands_a_large_mean",
-        "finds_the_axes_of_four_points",
-        "measures_the_variance_along_an_axis",
-    ],
-)
-fit_standardised = changed(
-    fit_by_svd,
-    "centred = x - mean",
-    "centred = (x - mean) / x.std(dim=0)",
-    fails=[
-        "agrees_with_the_covariance_matrix",
-        "stands_a_large_mean",
-        "finds_the_axes_of_four_points",
-        "measures_the_variance_along_an_axis",
-    ],
-)
-fit_u_for_v = changed(
-    fit_by_svd,
-    "vt[:k]",
-    "torch.linalg.svd(centred, full_matrices=False).U.T[:k]",
-    fails=["agrees_with_the_covariance_matrix", "finds_the_axes_of_four_points"],
-)
-fit_v_for_its_transpose = changed(
-    fit_by_svd,
-    "vt[:k]",
-    "vt.T[:k]",
-    fails=["agrees_with_the_covariance_matrix"],
-)
-fit_axes_as_columns = changed(
-    fit_by_svd,
-    "vt[:k]",
-    "vt[:k].T",
-    fails=["agrees_with_the_covariance_matrix", "fits_in_double_precision"],
-)
-fit_all_axes = changed(
-    fit_by_svd,
-    "vt[:k]",
-    "vt",
-    fails=["agrees_with_the_covariance_matrix", "fits_in_double_precision"],
-)
-fit_axes_with_their_spread = changed(
-    fit_by_svd,
-    "vt[:k]",
-    "vt[:k] * s[:k, None]",
-    fails=[
-        "agrees_with_the_covariance_matrix",
-        "fits_in_double_precision",
-        "finds_the_axes_of_four_points",
-    ],
-)
-fit_not_squared = changed(
-    fit_by_svd,
-    "s[:k] ** 2",
-    "s[:k]",
-    fails=[
-        "measures_the_variance_along_an_axis",
-        "finds_the_axes_of_four_points",
-        "stands_a_large_mean",
-    ],
-)
-fit_deviations = changed(
-    fit_by_svd,
-    "s[:k] ** 2 / (len(x) - 1)",
-    "s[:k] / (len(x) - 1) ** 0.5",
-    fails=[
-        "measures_the_variance_along_an_axis",
-        "finds_the_axes_of_four_points",
-        "stands_a_large_mean",
-    ],
-)
-fit_over_n = changed(
-    fit_by_svd,
-    "(len(x) - 1)",
-    "len(x)",
-    fails=["measures_the_variance_along_an_axis", "finds_the_axes_of_four_points"],
-)
-fit_over_the_columns = changed(
-    fit_by_svd,
-    "(len(x) - 1)",
-    "(x.shape[1] - 1)",
-    fails=["measures_the_variance_along_an_axis", "finds_the_axes_of_four_points"],
-)
-fit_shares = changed(
-    fit_by_svd,
-    "s[:k] ** 2 / (len(x) - 1)",
-    "s[:k] ** 2 / (s**2).sum()",
-    fails=["measures_the_variance_along_an_axis", "finds_the_axes_of_four_points"],
-)
-fit_all_variances = changed(
-    fit_by_svd,
-    "s[:k] ** 2",
-    "s**2",
-    fails=["measures_the_variance_along_an_axis"],
-)
-fit_smallest_first = changed(
-    fit_by_eigh,
-    "descending=True",
-    "",
-    fails=[
-        "agrees_with_the_covariance_matrix",
-        "stands_a_large_mean",
-        "finds_the_axes_of_four_points",
-        "measures_the_variance_along_an_axis",
-    ],
-)
-fit_rows_of_eigenvectors = changed(
-    fit_by_eigh,
-    "vectors[:, order].T",
-    "vectors[order]",
-    fails=["agrees_with_the_covariance_matrix"],
-)
-fit_axes_in_another_order = changed(
-    fit_by_eigh,
-    "vectors[:, order].T",
-    "vectors[:, :k].T",
-    fails=["agrees_with_the_covariance_matrix", "finds_the_axes_of_four_points"],
-)
-fit_one_mean = changed(
-    fit_by_svd,
-    "return mean,",
-    "return mean.mean().expand(x.shape[1]),",
-    fails=["returns_a_mean_for_every_column", "finds_the_axes_of_four_points"],
-)
-fit_mean_as_a_row = changed(
-    fit_by_svd,
-    "x.mean(dim=0)",
-    "x.mean(dim=0, keepdim=True)",
-    fails=["returns_a_mean_for_every_column", "finds_the_axes_of_four_points"],
-)
-fit_median = changed(
-    fit_by_svd,
-    "return mean,",
-    "return x.median(dim=0).values,",
-    fails=["returns_a_mean_for_every_column"],
-)
-fit_mean_of_squares = changed(
-    fit_by_eigh,
-    "torch.linalg.eigh(centred.T @ centred / (x.shape[0] - 1))",
-    "torch.linalg.eigh(\n"
-    "        (x.T @ x - len(x) * torch.outer(mean, mean)) / (x.shape[0] - 1)\n    )",
-    fails=["stands_a_large_mean"],
-)
-fit_in_single_precision = changed(
-    fit_by_svd,
-    "mean = x.mean(dim=0)",
-    "x = x.float()\n    mean = x.mean(dim=0)",
-    fails=["fits_in_double_precision"],
-)
-fit_always_in_double = changed(
-    fit_by_svd,
-    "mean = x.mean(dim=0)",
-    "x = x.double()\n    mean = x.mean(dim=0)",
-    fails=[
-        "finds_the_axes_of_four_points",
-        "returns_a_mean_for_every_column",
-        "measures_the_variance_along_an_axis",
-    ],
-)
-fit_in_place = changed(
-    fit_by_svd,
-    "centred = x - mean",
-    "centred = x.sub_(mean)",
-    fails=["leaves_the_data_alone"],
-)
+fit_by_svd.slips("""
+fit_not_centred: agrees_with_the_covariance_matrix stands_a_large_mean finds_the_axes_of_four_points
+    measures_the_variance_along_an_axis
+  - centred = x - mean
+  + centred = x
+fit_centred_by_rows: agrees_with_the_covariance_matrix stands_a_large_mean
+    finds_the_axes_of_four_points measures_the_variance_along_an_axis
+  - centred = x - mean
+  + centred = x - x.mean(dim=1, keepdim=True)
+fit_centred_by_one_number: agrees_with_the_covariance_matrix stands_a_large_mean
+    finds_the_axes_of_four_points measures_the_variance_along_an_axis
+  - centred = x - mean
+  + centred = x - x.mean()
+fit_standardised: agrees_with_the_covariance_matrix stands_a_large_mean
+    finds_the_axes_of_four_points measures_the_variance_along_an_axis
+  - centred = x - mean
+  + centred = (x - mean) / x.std(dim=0)
+fit_u_for_v: agrees_with_the_covariance_matrix finds_the_axes_of_four_points
+  - vt[:k]
+  + torch.linalg.svd(centred, full_matrices=False).U.T[:k]
+fit_v_for_its_transpose: agrees_with_the_covariance_matrix
+  - vt[:k]
+  + vt.T[:k]
+fit_axes_as_columns: agrees_with_the_covariance_matrix fits_in_double_precision
+  - vt[:k]
+  + vt[:k].T
+fit_all_axes: agrees_with_the_covariance_matrix fits_in_double_precision
+  - vt[:k]
+  + vt
+fit_axes_with_their_spread: agrees_with_the_covariance_matrix fits_in_double_precision
+    finds_the_axes_of_four_points
+  - vt[:k]
+  + vt[:k] * s[:k, None]
+fit_not_squared: measures_the_variance_along_an_axis finds_the_axes_of_four_points
+    stands_a_large_mean
+  - s[:k] ** 2
+  + s[:k]
+fit_deviations: measures_the_variance_along_an_axis finds_the_axes_of_four_points
+    stands_a_large_mean
+  - s[:k] ** 2 / (len(x) - 1)
+  + s[:k] / (len(x) - 1) ** 0.5
+fit_over_n: measures_the_variance_along_an_axis finds_the_axes_of_four_points
+  - (len(x) - 1)
+  + len(x)
+fit_over_the_columns: measures_the_variance_along_an_axis finds_the_axes_of_four_points
+  - (len(x) - 1)
+  + (x.shape[1] - 1)
+fit_shares: measures_the_variance_along_an_axis finds_the_axes_of_four_points
+  - s[:k] ** 2 / (len(x) - 1)
+  + s[:k] ** 2 / (s**2).sum()
+fit_all_variances: measures_the_variance_along_an_axis
+  - s[:k] ** 2
+  + s**2
+""")
+fit_by_eigh.slips("""
+fit_smallest_first: agrees_with_the_covariance_matrix stands_a_large_mean
+    finds_the_axes_of_four_points measures_the_variance_along_an_axis
+  - descending=True
+fit_rows_of_eigenvectors: agrees_with_the_covariance_matrix
+  - vectors[:, order].T
+  + vectors[order]
+fit_axes_in_another_order: agrees_with_the_covariance_matrix finds_the_axes_of_four_points
+  - vectors[:, order].T
+  + vectors[:, :k].T
+""")
+fit_by_svd.slips("""
+fit_one_mean: returns_a_mean_for_every_column finds_the_axes_of_four_points
+  - return mean,
+  + return mean.mean().expand(x.shape[1]),
+fit_mean_as_a_row: returns_a_mean_for_every_column finds_the_axes_of_four_points
+  - x.mean(dim=0)
+  + x.mean(dim=0, keepdim=True)
+fit_median: returns_a_mean_for_every_column
+  - return mean,
+  + return x.median(dim=0).values,
+""")
+fit_by_eigh.slips("""
+fit_mean_of_squares: stands_a_large_mean
+  -     values, vectors = torch.linalg.eigh(centred.T @ centred / (x.shape[0] - 1))
+  +     values, vectors = torch.linalg.eigh(
+  +         (x.T @ x - len(x) * torch.outer(mean, mean)) / (x.shape[0] - 1)
+  +     )
+""")
+fit_by_svd.slips("""
+fit_in_single_precision: fits_in_double_precision
+  -     mean = x.mean(dim=0)
+  +     x = x.float()
+  +     mean = x.mean(dim=0)
+fit_always_in_double: finds_the_axes_of_four_points returns_a_mean_for_every_column
+    measures_the_variance_along_an_axis
+  -     mean = x.mean(dim=0)
+  +     x = x.double()
+  +     mean = x.mean(dim=0)
+fit_in_place: leaves_the_data_alone
+  - centred = x - mean
+  + centred = x.sub_(mean)
+""")
 
 
 @wrong("pca_fit", fails=["fits_without_a_ready_made_pca"])
@@ -259,60 +164,40 @@ def transform_by_einsum(x, mean, axes):
 
 
 COORDINATES = ["gives_coordinates_of_new_examples"]
-transform_without_mean = changed(
-    transform_by_einsum,
-    " - axes @ mean",
-    "",
-    fails=[*COORDINATES, "projects_a_point_onto_an_axis"],
-)
-transform_adds_the_mean = changed(
-    transform_by_product,
-    "x - mean",
-    "x + mean",
-    fails=[*COORDINATES, "projects_a_point_onto_an_axis"],
-)
-transform_by_its_own_mean = changed(
-    transform_by_product,
-    "x - mean",
-    "x - x.mean(dim=0)",
-    fails=[*COORDINATES, "projects_a_point_onto_an_axis"],
-)
-transform_untransposed = changed(
-    transform_by_product,
-    "axes.transpose(0, 1)",
-    "axes.reshape(axes.shape[1], -1)",
-    fails=COORDINATES,
-)
-transform_whitened = changed(
-    transform_by_product,
-    "return torch.matmul(x - mean, axes.transpose(0, 1))",
-    "codes = torch.matmul(x - mean, axes.transpose(0, 1))\n    return codes / codes.std(dim=0)",
-    fails=[*COORDINATES, "projects_a_point_onto_an_axis"],
-)
-transform_first_axis = changed(
-    transform_by_product,
-    "axes.transpose(0, 1)",
-    "axes[:1].T",
-    fails=COORDINATES,
-)
-transform_to_distances = changed(
-    transform_by_product,
-    "axes.transpose(0, 1))",
-    "axes.transpose(0, 1)).abs()",
-    fails=COORDINATES,
-)
-transform_to_the_data = changed(
-    transform_by_product,
-    "axes.transpose(0, 1))",
-    "axes.transpose(0, 1)) @ axes",
-    fails=[*COORDINATES, "projects_a_point_onto_an_axis"],
-)
-transform_in_place = changed(
-    transform_by_product,
-    "return",
-    "x -= mean\n    mean = 0 * mean\n    return",
-    fails=["leaves_the_examples_alone"],
-)
+transform_by_einsum.slips("""
+transform_without_mean: COORDINATES projects_a_point_onto_an_axis
+  - ) - axes @ mean
+  + )
+""")
+transform_by_product.slips("""
+transform_adds_the_mean: COORDINATES projects_a_point_onto_an_axis
+  - x - mean
+  + x + mean
+transform_by_its_own_mean: COORDINATES projects_a_point_onto_an_axis
+  - x - mean
+  + x - x.mean(dim=0)
+transform_untransposed: COORDINATES
+  - axes.transpose(0, 1)
+  + axes.reshape(axes.shape[1], -1)
+transform_whitened: COORDINATES projects_a_point_onto_an_axis
+  -     return torch.matmul(x - mean, axes.transpose(0, 1))
+  +     codes = torch.matmul(x - mean, axes.transpose(0, 1))
+  +     return codes / codes.std(dim=0)
+transform_first_axis: COORDINATES
+  - axes.transpose(0, 1)
+  + axes[:1].T
+transform_to_distances: COORDINATES
+  - axes.transpose(0, 1))
+  + axes.transpose(0, 1)).abs()
+transform_to_the_data: COORDINATES projects_a_point_onto_an_axis
+  - axes.transpose(0, 1))
+  + axes.transpose(0, 1)) @ axes
+transform_in_place: leaves_the_examples_alone
+  -     return torch.matmul(x - mean, axes.transpose(0, 1))
+  +     x -= mean
+  +     mean = 0 * mean
+  +     return torch.matmul(x - mean, axes.transpose(0, 1))
+""")
 
 # ----------------------------------------------------------------------------- pca_reconstruct
 
@@ -330,48 +215,30 @@ def reconstruct_axis_by_axis(codes, mean, axes):
     return result
 
 
-reconstruct_without_mean = changed(
-    reconstruct_by_product,
-    " + mean",
-    "",
-    fails=["adds_the_axes_to_the_mean", "returns_to_the_point"],
-)
-reconstruct_subtracts_the_mean = changed(
-    reconstruct_by_product,
-    " + mean",
-    " - mean",
-    fails=["adds_the_axes_to_the_mean", "returns_to_the_point"],
-)
-reconstruct_mean_of_the_codes = changed(
-    reconstruct_by_product,
-    "torch.matmul(codes, axes) + mean",
-    "torch.matmul(codes - codes.mean(dim=0), axes) + mean",
-    fails=["adds_the_axes_to_the_mean", "returns_to_the_point", "leaves_large_values_as_they_are"],
-)
-reconstruct_clamped = changed(
-    reconstruct_by_product,
-    "torch.matmul(codes, axes) + mean",
-    "(torch.matmul(codes, axes) + mean).clamp(0, 1)",
-    fails=["leaves_large_values_as_they_are", "returns_to_the_point"],
-)
-reconstruct_positive = changed(
-    reconstruct_by_product,
-    "torch.matmul(codes, axes) + mean",
-    "(torch.matmul(codes, axes) + mean).relu()",
-    fails=["leaves_large_values_as_they_are"],
-)
-reconstruct_first_axis_only = changed(
-    reconstruct_by_product,
-    "torch.matmul(codes, axes)",
-    "torch.matmul(codes[:, :1], axes[:1])",
-    fails=["adds_the_axes_to_the_mean", "leaves_large_values_as_they_are"],
-)
-reconstruct_reshaped_axes = changed(
-    reconstruct_by_product,
-    "torch.matmul(codes, axes)",
-    "torch.matmul(codes, axes.T.reshape(axes.shape))",
-    fails=["adds_the_axes_to_the_mean", "leaves_large_values_as_they_are"],
-)
+reconstruct_by_product.slips("""
+reconstruct_without_mean: adds_the_axes_to_the_mean returns_to_the_point
+  - ) + mean
+  + )
+reconstruct_subtracts_the_mean: adds_the_axes_to_the_mean returns_to_the_point
+  - + mean
+  + - mean
+reconstruct_mean_of_the_codes: adds_the_axes_to_the_mean returns_to_the_point
+    leaves_large_values_as_they_are
+  - torch.matmul(codes, axes) + mean
+  + torch.matmul(codes - codes.mean(dim=0), axes) + mean
+reconstruct_clamped: leaves_large_values_as_they_are returns_to_the_point
+  - torch.matmul(codes, axes) + mean
+  + (torch.matmul(codes, axes) + mean).clamp(0, 1)
+reconstruct_positive: leaves_large_values_as_they_are
+  - torch.matmul(codes, axes) + mean
+  + (torch.matmul(codes, axes) + mean).relu()
+reconstruct_first_axis_only: adds_the_axes_to_the_mean leaves_large_values_as_they_are
+  - torch.matmul(codes, axes)
+  + torch.matmul(codes[:, :1], axes[:1])
+reconstruct_reshaped_axes: adds_the_axes_to_the_mean leaves_large_values_as_they_are
+  - torch.matmul(codes, axes)
+  + torch.matmul(codes, axes.T.reshape(axes.shape))
+""")
 
 # ----------------------------------------------------------------------------- explained_variance
 
@@ -394,69 +261,52 @@ EXPLAINED = [
     "explains_three_quarters",
     "may_be_negative",
 ]
-explained_share_left = changed(
-    explained_by_means, "return 1 - error", "return error", fails=EXPLAINED
-)
-explained_not_squared = changed(explained_by_norms, "mean) ** 2", "mean)", fails=EXPLAINED)
-explained_by_roots = changed(
-    explained_by_norms,
-    "return float(1 - left / torch.linalg.norm(x - mean) ** 2)",
-    "return 1 - (left / torch.linalg.norm(x - mean) ** 2).sqrt().item()",
-    fails=EXPLAINED,
-)
-explained_by_columns = changed(
-    explained_by_means,
-    "error = ((x - reconstruction) ** 2).mean().item()\n"
-    "    return 1 - error / ((x - mean) ** 2).mean().item()",
-    "left = ((x - reconstruction) ** 2).mean(dim=0)\n"
-    "    return 1 - (left / ((x - mean) ** 2).mean(dim=0)).mean().item()",
-    fails=["divides_two_sums_of_squares"],
-)
-explained_by_examples = changed(
-    explained_by_means,
-    "error = ((x - reconstruction) ** 2).mean().item()\n"
-    "    return 1 - error / ((x - mean) ** 2).mean().item()",
-    "left = ((x - reconstruction) ** 2).mean(dim=1)\n"
-    "    return 1 - (left / ((x - mean) ** 2).mean(dim=1)).mean().item()",
-    fails=["divides_two_sums_of_squares", "compares_with_the_given_mean"],
-)
-explained_by_spread_of_the_result = changed(
-    explained_by_means,
-    "return 1 - error / ((x - mean) ** 2).mean().item()",
-    "return ((reconstruction - mean) ** 2).mean().item() / ((x - mean) ** 2).mean().item()",
-    fails=EXPLAINED,
-)
-explained_by_its_own_mean = changed(
-    explained_by_means,
-    "(x - mean) ** 2",
-    "(x - x.mean(dim=0)) ** 2",
-    fails=["compares_with_the_given_mean", "explains_three_quarters"],
-)
-explained_without_mean = changed(
-    explained_by_means,
-    "(x - mean) ** 2",
-    "x**2",
-    fails=[
-        "compares_with_the_given_mean",
-        "divides_two_sums_of_squares",
-        "explains_three_quarters",
-    ],
-)
-explained_never_negative = changed(
-    explained_by_means,
-    "return 1 - error / ((x - mean) ** 2).mean().item()",
-    "return max(0.0, 1 - error / ((x - mean) ** 2).mean().item())",
-    fails=["may_be_negative"],
-)
-explained_as_a_tensor = changed(
-    explained_by_norms,
-    "float(1 - left / torch.linalg.norm(x - mean) ** 2)",
-    "1 - left / torch.linalg.norm(x - mean) ** 2",
-    fails=["returns_the_share_as_a_float"],
-)
-explained_in_percent = changed(
-    explained_by_norms, "return float(1", "return 100 * float(1", fails=EXPLAINED
-)
+explained_by_means.slips("""
+explained_share_left: EXPLAINED
+  - return 1 - error
+  + return error
+""")
+explained_by_norms.slips("""
+explained_not_squared: EXPLAINED
+  - mean) ** 2
+  + mean)
+explained_by_roots: EXPLAINED
+  - return float(1 - left / torch.linalg.norm(x - mean) ** 2)
+  + return 1 - (left / torch.linalg.norm(x - mean) ** 2).sqrt().item()
+""")
+explained_by_means.slips("""
+explained_by_columns: divides_two_sums_of_squares
+  -     error = ((x - reconstruction) ** 2).mean().item()
+  -     return 1 - error / ((x - mean) ** 2).mean().item()
+  +     left = ((x - reconstruction) ** 2).mean(dim=0)
+  +     return 1 - (left / ((x - mean) ** 2).mean(dim=0)).mean().item()
+explained_by_examples: divides_two_sums_of_squares compares_with_the_given_mean
+  -     error = ((x - reconstruction) ** 2).mean().item()
+  -     return 1 - error / ((x - mean) ** 2).mean().item()
+  +     left = ((x - reconstruction) ** 2).mean(dim=1)
+  +     return 1 - (left / ((x - mean) ** 2).mean(dim=1)).mean().item()
+explained_by_spread_of_the_result: EXPLAINED
+  - return 1 - error / ((x - mean) ** 2).mean().item()
+  + return ((reconstruction - mean) ** 2).mean().item() / ((x - mean) ** 2).mean().item()
+explained_by_its_own_mean: compares_with_the_given_mean explains_three_quarters
+  - (x - mean) ** 2
+  + (x - x.mean(dim=0)) ** 2
+explained_without_mean: compares_with_the_given_mean divides_two_sums_of_squares
+    explains_three_quarters
+  - (x - mean) ** 2
+  + x**2
+explained_never_negative: may_be_negative
+  - return 1 - error / ((x - mean) ** 2).mean().item()
+  + return max(0.0, 1 - error / ((x - mean) ** 2).mean().item())
+""")
+explained_by_norms.slips("""
+explained_as_a_tensor: returns_the_share_as_a_float
+  - float(1 - left / torch.linalg.norm(x - mean) ** 2)
+  + 1 - left / torch.linalg.norm(x - mean) ** 2
+explained_in_percent: EXPLAINED
+  - return float(1
+  + return 100 * float(1
+""")
 
 # ----------------------------------------------------------------------------- Autoencoder
 
@@ -555,118 +405,78 @@ class Convolutional(nn.Module):
         return self.decode(self.encode(images))
 
 
-coder_always_two = changed(
-    ShallowWithTanh,
-    "super().__init__()",
-    "super().__init__()\n        code = 2",
-    fails=[
-        "has_the_code_that_was_asked_for",
-        "uses_all_numbers_of_a_large_code",
-    ],
-)
-coder_at_least_two = changed(
-    ShallowWithTanh,
-    "super().__init__()",
-    "super().__init__()\n        code = max(code, 2)",
-    fails=["has_the_code_that_was_asked_for"],
-)
-coder_another_default = changed(
-    ShallowWithTanh,
-    "code=2",
-    "code=3",
-    fails=["goes_to_the_plane_and_back", "has_hidden_layers_on_both_sides"],
-)
-coder_linear = changed(
-    ShallowWithTanh,
-    "self.into(images).tanh()",
-    "self.into(images)",
-    fails=["has_hidden_layers_on_both_sides"],
-)
-decoder_linear = changed(
-    ShallowWithTanh,
-    "torch.tanh(self.out_of(codes))",
-    "self.out_of(codes)",
-    fails=["has_hidden_layers_on_both_sides"],
-)
-decoder_without_hidden_layer = changed(
-    DeepWithBatchNorm,
-    "*hidden(code, 128), *hidden(128, 256), nn.Linear(256, 784), nn.Sigmoid()",
-    "nn.Linear(code, 784), nn.Sigmoid()",
-    fails=["has_hidden_layers_on_both_sides"],
-)
-coder_relu_code = changed(
-    ShallowWithTanh,
-    "self.to_code(self.into(images).tanh())",
-    "self.to_code(self.into(images).tanh()).relu()",
-    fails=["leaves_the_code_unbounded"],
-)
-coder_sigmoid_code = changed(
-    DeepWithBatchNorm,
-    "nn.Linear(128, code))",
-    "nn.Linear(128, code), nn.Sigmoid())",
-    fails=["leaves_the_code_unbounded"],
-)
-coder_tanh_code = changed(
-    DeepWithBatchNorm,
-    "nn.Linear(128, code))",
-    "nn.Linear(128, code), nn.Tanh())",
-    fails=["leaves_the_code_unbounded"],
-)
-coder_skips_the_code = changed(
-    ShallowWithTanh,
-    "return self.decode(self.encode(images))",
-    "return self.decode(self.encode(images)) + self.to_pixels(self.into(images).tanh())",
-    fails=["passes_everything_through_the_code"],
-)
-coder_forward_without_code = changed(
-    ShallowWithTanh,
-    "return self.decode(self.encode(images))",
-    "return images + 0 * self.decode(self.encode(images))",
-    fails=["passes_everything_through_the_code"],
-)
-decoder_remembers = changed(
-    ShallowWithTanh,
-    "        return self.to_code(self.into(images).tanh())\n\n"
-    "    def decode(self, codes):\n"
-    "        return self.to_pixels(torch.tanh(self.out_of(codes)))",
-    "        self.hidden = self.into(images).tanh()\n"
-    "        return self.to_code(self.hidden)\n\n"
-    "    def decode(self, codes):\n"
-    "        hidden = torch.tanh(self.out_of(codes))\n"
-    "        return self.to_pixels(hidden + getattr(self, 'hidden', 0))",
-    fails=["passes_everything_through_the_code"],
-)
-coder_drops_always = changed(
-    ShallowWithTanh,
-    "self.to_code(self.into(images).tanh())",
-    "self.to_code(nn.functional.dropout(self.into(images).tanh(), 0.2))",
-    fails=["encodes_every_image_alone", "passes_everything_through_the_code"],
-)
-coder_noise = changed(
-    ShallowWithTanh,
-    "self.to_code(self.into(images).tanh())",
-    "self.to_code(self.into(images + 0.3 * torch.randn_like(images)).tanh())",
-    fails=["encodes_every_image_alone", "passes_everything_through_the_code"],
-)
-coder_normalises_over_the_batch = changed(
-    ShallowWithTanh,
-    "        return self.to_code(self.into(images).tanh())",
-    "        codes = self.to_code(self.into(images).tanh())\n"
-    "        return codes - codes.mean(dim=0)",
-    fails=["encodes_every_image_alone"],
-)
-coder_centres_the_batch = changed(
-    ShallowWithTanh,
-    "self.to_code(self.into(images).tanh())",
-    "self.to_code(self.into(images - images.mean(dim=0)).tanh())",
-    fails=["encodes_every_image_alone"],
-)
-coder_loses_the_batch = changed(
-    ShallowWithTanh,
-    "self.to_code(self.into(images).tanh())",
-    "self.to_code(self.into(images.squeeze()).tanh())",
-    fails=["encodes_every_image_alone"],
-)
+ShallowWithTanh.slips("""
+coder_always_two: has_the_code_that_was_asked_for uses_all_numbers_of_a_large_code
+  -         super().__init__()
+  +         super().__init__()
+  +         code = 2
+coder_at_least_two: has_the_code_that_was_asked_for
+  -         super().__init__()
+  +         super().__init__()
+  +         code = max(code, 2)
+coder_another_default: goes_to_the_plane_and_back has_hidden_layers_on_both_sides
+  - code=2
+  + code=3
+coder_linear: has_hidden_layers_on_both_sides
+  - self.into(images).tanh()
+  + self.into(images)
+decoder_linear: has_hidden_layers_on_both_sides
+  - torch.tanh(self.out_of(codes))
+  + self.out_of(codes)
+""")
+DeepWithBatchNorm.slips("""
+decoder_without_hidden_layer: has_hidden_layers_on_both_sides
+  - *hidden(code, 128), *hidden(128, 256), nn.Linear(256, 784), nn.Sigmoid()
+  + nn.Linear(code, 784), nn.Sigmoid()
+""")
+ShallowWithTanh.slips("""
+coder_relu_code: leaves_the_code_unbounded
+  - self.to_code(self.into(images).tanh())
+  + self.to_code(self.into(images).tanh()).relu()
+""")
+DeepWithBatchNorm.slips("""
+coder_sigmoid_code: leaves_the_code_unbounded
+  - nn.Linear(128, code))
+  + nn.Linear(128, code), nn.Sigmoid())
+coder_tanh_code: leaves_the_code_unbounded
+  - nn.Linear(128, code))
+  + nn.Linear(128, code), nn.Tanh())
+""")
+ShallowWithTanh.slips("""
+coder_skips_the_code: passes_everything_through_the_code
+  - return self.decode(self.encode(images))
+  + return self.decode(self.encode(images)) + self.to_pixels(self.into(images).tanh())
+coder_forward_without_code: passes_everything_through_the_code
+  - return self.decode(self.encode(images))
+  + return images + 0 * self.decode(self.encode(images))
+decoder_remembers: passes_everything_through_the_code
+  -         return self.to_code(self.into(images).tanh())
+  -
+  -     def decode(self, codes):
+  -         return self.to_pixels(torch.tanh(self.out_of(codes)))
+  +         self.hidden = self.into(images).tanh()
+  +         return self.to_code(self.hidden)
+  +
+  +     def decode(self, codes):
+  +         hidden = torch.tanh(self.out_of(codes))
+  +         return self.to_pixels(hidden + getattr(self, 'hidden', 0))
+coder_drops_always: encodes_every_image_alone passes_everything_through_the_code
+  - self.to_code(self.into(images).tanh())
+  + self.to_code(nn.functional.dropout(self.into(images).tanh(), 0.2))
+coder_noise: encodes_every_image_alone passes_everything_through_the_code
+  - self.to_code(self.into(images).tanh())
+  + self.to_code(self.into(images + 0.3 * torch.randn_like(images)).tanh())
+coder_normalises_over_the_batch: encodes_every_image_alone
+  -         return self.to_code(self.into(images).tanh())
+  +         codes = self.to_code(self.into(images).tanh())
+  +         return codes - codes.mean(dim=0)
+coder_centres_the_batch: encodes_every_image_alone
+  - self.to_code(self.into(images).tanh())
+  + self.to_code(self.into(images - images.mean(dim=0)).tanh())
+coder_loses_the_batch: encodes_every_image_alone
+  - self.to_code(self.into(images).tanh())
+  + self.to_code(self.into(images.squeeze()).tanh())
+""")
 
 
 @wrong("Autoencoder", fails=["trains_every_parameter"])
@@ -687,67 +497,50 @@ class CoderInAList(nn.Module):
         return self.decode(self.encode(images))
 
 
-coder_cut_graph = changed(
-    ShallowWithTanh,
-    "return self.decode(self.encode(images))",
-    "return self.decode(self.encode(images).detach())",
-    fails=["trains_every_parameter"],
-)
-coder_idle_layer = changed(
-    ShallowWithTanh,
-    "super().__init__()",
-    "super().__init__()\n        self.spare = nn.Linear(784, 100)",
-    fails=["trains_every_parameter"],
-)
-coder_narrow_for_large_codes = changed(
-    DeepWithBatchNorm,
-    "*hidden(256, 128), nn.Linear(128, code)",
-    "*hidden(256, 32), nn.Linear(32, code)",
-    fails=["uses_all_numbers_of_a_large_code"],
-)
-coder_repeats_numbers = changed(
-    ShallowWithTanh,
-    "        return self.to_code(self.into(images).tanh())",
-    "        codes = self.to_code(self.into(images).tanh())\n"
-    "        return codes[:, torch.arange(codes.shape[1]) % 8]",
-    fails=["uses_all_numbers_of_a_large_code"],
-)
-decoder_softmax = changed(
-    DeepWithBatchNorm,
-    "nn.Linear(256, 784), nn.Sigmoid()",
-    "nn.Linear(256, 784), nn.Softmax(dim=1)",
-    fails=["learns_five_patterns"],
-)
-decoder_softmax_over_the_batch = changed(
-    ShallowWithTanh,
-    "return self.to_pixels(torch.tanh(self.out_of(codes)))",
-    "return self.to_pixels(torch.tanh(self.out_of(codes))).softmax(dim=0)",
-    fails=["learns_five_patterns", "encodes_every_image_alone"],
-)
-decoder_negative = changed(
-    DeepWithBatchNorm,
-    "nn.Linear(256, 784), nn.Sigmoid()",
-    "nn.Linear(256, 784), nn.LogSigmoid()",
-    fails=["learns_five_patterns"],
-)
-decoder_two_sigmoids = changed(
-    DeepWithBatchNorm,
-    "nn.Linear(256, 784), nn.Sigmoid()",
-    "nn.Linear(256, 784), nn.Sigmoid(), nn.Sigmoid()",
-    fails=["learns_five_patterns"],
-)
-decoder_tiny_weights = changed(
-    DeepWithBatchNorm,
-    "return self.decoder(codes)",
-    "return self.decoder(0 * codes)",
-    fails=["learns_five_patterns"],
-)
-coder_too_large = changed(
-    DeepWithBatchNorm,
-    "*hidden(784, 256), *hidden(256, 128)",
-    "*hidden(784, 2000), *hidden(2000, 128)",
-    fails=["goes_to_the_plane_and_back"],
-)
+ShallowWithTanh.slips("""
+coder_cut_graph: trains_every_parameter
+  - return self.decode(self.encode(images))
+  + return self.decode(self.encode(images).detach())
+coder_idle_layer: trains_every_parameter
+  -         super().__init__()
+  +         super().__init__()
+  +         self.spare = nn.Linear(784, 100)
+""")
+DeepWithBatchNorm.slips("""
+coder_narrow_for_large_codes: uses_all_numbers_of_a_large_code
+  - *hidden(256, 128), nn.Linear(128, code)
+  + *hidden(256, 32), nn.Linear(32, code)
+""")
+ShallowWithTanh.slips("""
+coder_repeats_numbers: uses_all_numbers_of_a_large_code
+  -         return self.to_code(self.into(images).tanh())
+  +         codes = self.to_code(self.into(images).tanh())
+  +         return codes[:, torch.arange(codes.shape[1]) % 8]
+""")
+DeepWithBatchNorm.slips("""
+decoder_softmax: learns_five_patterns
+  - nn.Linear(256, 784), nn.Sigmoid()
+  + nn.Linear(256, 784), nn.Softmax(dim=1)
+""")
+ShallowWithTanh.slips("""
+decoder_softmax_over_the_batch: learns_five_patterns encodes_every_image_alone
+  - return self.to_pixels(torch.tanh(self.out_of(codes)))
+  + return self.to_pixels(torch.tanh(self.out_of(codes))).softmax(dim=0)
+""")
+DeepWithBatchNorm.slips("""
+decoder_negative: learns_five_patterns
+  - nn.Linear(256, 784), nn.Sigmoid()
+  + nn.Linear(256, 784), nn.LogSigmoid()
+decoder_two_sigmoids: learns_five_patterns
+  - nn.Linear(256, 784), nn.Sigmoid()
+  + nn.Linear(256, 784), nn.Sigmoid(), nn.Sigmoid()
+decoder_tiny_weights: learns_five_patterns
+  - return self.decoder(codes)
+  + return self.decoder(0 * codes)
+coder_too_large: goes_to_the_plane_and_back
+  - *hidden(784, 256), *hidden(256, 128)
+  + *hidden(784, 2000), *hidden(2000, 128)
+""")
 
 # ----------------------------------------------------------------------------- train_autoencoder
 
@@ -837,346 +630,189 @@ STEPS = [
     "measures_the_test_images_after_each_epoch",
     "decides_nothing_by_the_test_images",
 ]
-train_towards_labels = changed(
-    train_plain,
-    "loss = nn.functional.mse_loss(model(images), images)",
-    "loss = nn.functional.mse_loss(model(images), _labels[:, None].float().expand_as(images))",
-    fails=[*STEPS, "averages_over_the_images", "uses_the_given_optimizer"],
-)
-train_towards_noise = changed(
-    train_plain,
-    "loss = nn.functional.mse_loss(model(images), images)",
-    "noisy = images + 0.3 * torch.randn_like(images)\n"
-    "            loss = nn.functional.mse_loss(model(images), noisy)",
-    fails=[*STEPS, "averages_over_the_images", "forgets_older_gradients"],
-)
-train_from_noise = changed(
-    train_plain,
-    "loss = nn.functional.mse_loss(model(images), images)",
-    "noisy = images + 0.3 * torch.randn_like(images)\n"
-    "            loss = nn.functional.mse_loss(model(noisy), noisy)",
-    fails=[*STEPS, "averages_over_the_images", "forgets_older_gradients"],
-)
-train_denoising = changed(
-    train_plain,
-    "loss = nn.functional.mse_loss(model(images), images)",
-    "noisy = images + 0.3 * torch.randn_like(images)\n"
-    "            loss = nn.functional.mse_loss(model(noisy), images)",
-    fails=[*STEPS, "averages_over_the_images", "forgets_older_gradients"],
-)
-train_towards_its_output = changed(
-    train_plain,
-    "loss = nn.functional.mse_loss(model(images), images)",
-    "result = model(images)\n            loss = nn.functional.mse_loss(result, result.detach())",
-    fails=[*STEPS, "averages_over_the_images", "uses_the_given_optimizer"],
-)
-train_towards_zero = changed(
-    train_plain,
-    "loss = nn.functional.mse_loss(model(images), images)",
-    "loss = model(images).square().mean()",
-    fails=[*STEPS, "averages_over_the_images"],
-)
-train_by_the_sum = changed(
-    train_plain,
-    "loss = nn.functional.mse_loss(model(images), images)",
-    "loss = nn.functional.mse_loss(model(images), images, reduction='sum')",
-    fails=[*STEPS, "averages_over_the_images"],
-)
-train_by_the_sum_over_pixels = changed(
-    train_plain,
-    "loss = nn.functional.mse_loss(model(images), images)",
-    "loss = (model(images) - images).square().sum(dim=1).mean()",
-    fails=[*STEPS, "averages_over_the_images"],
-)
-train_by_absolute_errors = changed(
-    train_plain,
-    "loss = nn.functional.mse_loss(model(images), images)",
-    "loss = nn.functional.l1_loss(model(images), images)",
-    fails=[*STEPS, "averages_over_the_images"],
-)
-train_by_the_root = changed(
-    train_plain,
-    "loss = nn.functional.mse_loss(model(images), images)",
-    "loss = nn.functional.mse_loss(model(images), images).sqrt()",
-    fails=[*STEPS, "averages_over_the_images"],
-)
-train_without_zero_grad = changed(
-    train_plain,
-    "optimizer.zero_grad()",
-    "pass",
-    fails=[
-        "steps_towards_its_own_input",
-        "forgets_older_gradients",
-        "goes_on_for_several_epochs",
-        "measures_the_test_images_after_each_epoch",
-        "decides_nothing_by_the_test_images",
-    ],
-)
-train_zero_grad_last = changed(
-    train_plain,
-    "            optimizer.zero_grad()\n"
-    "            loss = nn.functional.mse_loss(model(images), images)\n"
-    "            loss.backward()\n"
-    "            optimizer.step()\n",
-    "            loss = nn.functional.mse_loss(model(images), images)\n"
-    "            loss.backward()\n"
-    "            optimizer.step()\n"
-    "            optimizer.zero_grad()\n",
-    fails=["forgets_older_gradients"],
-)
-train_zero_grad_once_an_epoch = changed(
-    train_plain,
-    "            optimizer.zero_grad()\n",
-    "            if not count:\n                optimizer.zero_grad()\n",
-    fails=["steps_towards_its_own_input"],
-)
-train_without_a_step = changed(
-    train_plain,
-    "optimizer.step()",
-    "pass",
-    fails=[*STEPS, "uses_the_given_optimizer"],
-)
-train_without_backward = changed(
-    train_plain,
-    "loss.backward()",
-    "pass",
-    fails=[*STEPS, "uses_the_given_optimizer"],
-)
-train_step_first = changed(
-    train_plain,
-    "            loss.backward()\n            optimizer.step()",
-    "            optimizer.step()\n            loss.backward()",
-    fails=[*STEPS, "uses_the_given_optimizer"],
-)
-train_one_step_an_epoch = changed(
-    train_plain,
-    "            optimizer.step()\n            total += len(images) * loss.item()\n"
-    "            count += len(images)\n",
-    "            total += len(images) * loss.item()\n            count += len(images)\n"
-    "        optimizer.step()\n",
-    fails=["steps_towards_its_own_input"],
-)
-train_mean_of_means = changed(
-    train_plain,
-    "total += len(images) * loss.item()\n            count += len(images)",
-    "total += loss.item()\n            count += 1",
-    fails=["averages_over_the_images"],
-)
-train_last_batch = changed(
-    train_plain,
-    "train_errors.append(total / count)",
-    "train_errors.append(loss.item())",
-    fails=["averages_over_the_images"],
-)
-train_sum_of_errors = changed(
-    train_plain,
-    "train_errors.append(total / count)",
-    "train_errors.append(total)",
-    fails=["averages_over_the_images", "goes_on_for_several_epochs", "trains_on_two_images"],
-)
-train_never_starts_anew = changed(
-    train_plain,
-    "    for _ in range(epochs):\n        model.train()\n        total, count = 0.0, 0\n",
-    "    total, count = 0.0, 0\n    for _ in range(epochs):\n        model.train()\n",
-    fails=["goes_on_for_several_epochs"],
-)
-train_one_epoch = changed(
-    train_plain,
-    "range(epochs)",
-    "range(1)",
-    fails=[
-        "measures_in_evaluation_mode",
-        "measures_without_a_graph",
-        "returns_to_training_mode_in_every_epoch",
-        "goes_on_for_several_epochs",
-        "measures_the_test_images_after_each_epoch",
-        "decides_nothing_by_the_test_images",
-    ],
-    hint_of="goes_on_for_several_epochs",
-)
-train_one_epoch_more = changed(
-    train_plain,
-    "range(epochs)",
-    "range(epochs + 1)",
-    fails=[*STEPS, "averages_over_the_images", "uses_the_given_optimizer"],
-    hint_of="goes_on_for_several_epochs",
-)
-train_first_batch_only = changed(
-    train_plain,
-    "for images, _labels in loader:",
-    "for images, _labels in loader[:1]:",
-    fails=[
-        "steps_towards_its_own_input",
-        "averages_over_the_images",
-        "moves_images_to_the_model",
-        "returns_to_training_mode_in_every_epoch",
-    ],
-)
-train_list_used_up = changed(
-    train_plain,
-    "train_errors, test_errors = [], []",
-    "train_errors, test_errors = [], []\n    loader = iter(loader)",
-    fails=[
-        "goes_on_for_several_epochs",
-        "measures_the_test_images_after_each_epoch",
-        "returns_to_training_mode_in_every_epoch",
-        "measures_in_evaluation_mode",
-        "measures_without_a_graph",
-        "decides_nothing_by_the_test_images",
-        "returns_two_lists_of_floats",
-    ],
-)
-train_tests_on_the_last_batch = changed(
-    train_plain,
-    "mse_loss(model(test_images), test_images)",
-    "mse_loss(model(images), images)",
-    fails=[
-        "measures_the_test_images_after_each_epoch",
-        "trains_on_two_images",
-        "measures_in_evaluation_mode",
-        "measures_without_a_graph",
-    ],
-)
-train_tests_summed = changed(
-    train_plain,
-    "mse_loss(model(test_images), test_images)",
-    "mse_loss(model(test_images), test_images, reduction='sum')",
-    fails=["measures_the_test_images_after_each_epoch", "trains_on_two_images"],
-)
-train_tests_against_the_mean = changed(
-    train_plain,
-    "mse_loss(model(test_images), test_images)",
-    "mse_loss(model(test_images), test_images.mean(dim=0).expand_as(test_images))",
-    fails=["measures_the_test_images_after_each_epoch"],
-)
-train_tests_at_the_end = changed(
-    train_plain,
-    "    return train_errors, test_errors",
-    "    return train_errors, test_errors[-1:] * epochs",
-    fails=["measures_the_test_images_after_each_epoch"],
-)
-train_curves_swapped = changed(
-    train_plain,
-    "return train_errors, test_errors",
-    "return test_errors, train_errors",
-    fails=[
-        "trains_on_two_images",
-        "averages_over_the_images",
-        "goes_on_for_several_epochs",
-        "measures_the_test_images_after_each_epoch",
-    ],
-    hint_of="goes_on_for_several_epochs",
-)
-train_keeps_the_mode = changed(
-    train_plain,
-    "        model.train()\n",
-    "",
-    fails=["returns_to_training_mode_in_every_epoch"],
-)
-train_switches_once = changed(
-    train_plain,
-    "    for _ in range(epochs):\n        model.train()\n",
-    "    model.train()\n    for _ in range(epochs):\n",
-    fails=["returns_to_training_mode_in_every_epoch"],
-)
-train_tests_in_training_mode = changed(
-    train_plain,
-    "        model.eval()\n",
-    "",
-    fails=["measures_in_evaluation_mode"],
-)
-train_left_in_training_mode = changed(
-    train_plain,
-    "    return train_errors, test_errors",
-    "    model.train()\n    return train_errors, test_errors",
-    fails=["measures_in_evaluation_mode"],
-)
-train_tests_with_a_graph = changed(
-    train_plain,
-    "with torch.no_grad():",
-    "with torch.enable_grad():",
-    fails=["measures_without_a_graph"],
-)
-train_stops_early = changed(
-    train_plain,
-    "        test_errors.append(error.item())\n",
-    "        test_errors.append(error.item())\n"
-    "        if test_errors[-1] > min(test_errors):\n            break\n",
-    fails=["decides_nothing_by_the_test_images"],
-)
-train_keeps_the_best = changed(
-    train_plain,
-    "        test_errors.append(error.item())\n",
-    "        test_errors.append(error.item())\n"
-    "        if error.item() == min(test_errors):\n"
-    "            best = {k: v.clone() for k, v in model.state_dict().items()}\n"
-    "    model.load_state_dict(best)\n",
-    fails=["decides_nothing_by_the_test_images"],
-)
-train_on_the_test_images = changed(
-    train_plain,
-    "        train_errors.append(total / count)\n",
-    "        train_errors.append(total / count)\n"
-    "        optimizer.zero_grad()\n"
-    "        nn.functional.mse_loss(model(test_images), test_images).backward()\n"
-    "        optimizer.step()\n",
-    fails=[
-        *STEPS,
-        "uses_the_given_optimizer",
-    ],
-)
-train_its_own_optimizer = changed(
-    train_plain,
-    "train_errors, test_errors = [], []",
-    "train_errors, test_errors = [], []\n"
-    "    optimizer = torch.optim.SGD(model.parameters(), lr=optimizer.param_groups[0]['lr'])",
-    fails=["uses_the_given_optimizer"],
-)
-train_its_own_adam = changed(
-    train_plain,
-    "train_errors, test_errors = [], []",
-    "train_errors, test_errors = [], []\n"
-    "    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)",
-    fails=[*STEPS, "uses_the_given_optimizer", "averages_over_the_images"],
-)
-train_returns_tensors = changed(
-    train_plain,
-    "test_errors.append(error.item())",
-    "test_errors.append(error)",
-    fails=["returns_two_lists_of_floats"],
-)
-train_returns_a_tensor = changed(
-    train_plain,
-    "return train_errors, test_errors",
-    "return torch.tensor(train_errors), torch.tensor(test_errors)",
-    fails=["returns_two_lists_of_floats"],
-)
-train_stays_on_the_cpu = changed(
-    train_plain,
-    "            images = images.to(device)\n",
-    "",
-    fails=["moves_images_to_the_model"],
-)
-train_tests_stay_on_the_cpu = changed(
-    train_plain,
-    "    test_images = test_images.to(device)\n",
-    "",
-    fails=["moves_images_to_the_model"],
-)
-train_on_a_copy = changed(
-    train_plain,
-    "    device = next(model.parameters()).device\n",
-    "    model = __import__('copy').deepcopy(model)\n"
-    "    device = next(model.parameters()).device\n",
-    fails=[
-        *STEPS,
-        "uses_the_given_optimizer",
-        "measures_in_evaluation_mode",
-        "measures_without_a_graph",
-        "moves_images_to_the_model",
-        "returns_to_training_mode_in_every_epoch",
-    ],
-)
+train_plain.slips("""
+train_towards_labels: STEPS averages_over_the_images uses_the_given_optimizer
+  - loss = nn.functional.mse_loss(model(images), images)
+  + loss = nn.functional.mse_loss(model(images), _labels[:, None].float().expand_as(images))
+train_towards_noise: STEPS averages_over_the_images forgets_older_gradients
+  -             loss = nn.functional.mse_loss(model(images), images)
+  +             noisy = images + 0.3 * torch.randn_like(images)
+  +             loss = nn.functional.mse_loss(model(images), noisy)
+train_from_noise: STEPS averages_over_the_images forgets_older_gradients
+  -             loss = nn.functional.mse_loss(model(images), images)
+  +             noisy = images + 0.3 * torch.randn_like(images)
+  +             loss = nn.functional.mse_loss(model(noisy), noisy)
+train_denoising: STEPS averages_over_the_images forgets_older_gradients
+  -             loss = nn.functional.mse_loss(model(images), images)
+  +             noisy = images + 0.3 * torch.randn_like(images)
+  +             loss = nn.functional.mse_loss(model(noisy), images)
+train_towards_its_output: STEPS averages_over_the_images uses_the_given_optimizer
+  -             loss = nn.functional.mse_loss(model(images), images)
+  +             result = model(images)
+  +             loss = nn.functional.mse_loss(result, result.detach())
+train_towards_zero: STEPS averages_over_the_images
+  - loss = nn.functional.mse_loss(model(images), images)
+  + loss = model(images).square().mean()
+train_by_the_sum: STEPS averages_over_the_images
+  - loss = nn.functional.mse_loss(model(images), images)
+  + loss = nn.functional.mse_loss(model(images), images, reduction='sum')
+train_by_the_sum_over_pixels: STEPS averages_over_the_images
+  - loss = nn.functional.mse_loss(model(images), images)
+  + loss = (model(images) - images).square().sum(dim=1).mean()
+train_by_absolute_errors: STEPS averages_over_the_images
+  - loss = nn.functional.mse_loss(model(images), images)
+  + loss = nn.functional.l1_loss(model(images), images)
+train_by_the_root: STEPS averages_over_the_images
+  - loss = nn.functional.mse_loss(model(images), images)
+  + loss = nn.functional.mse_loss(model(images), images).sqrt()
+train_without_zero_grad: steps_towards_its_own_input forgets_older_gradients
+    goes_on_for_several_epochs measures_the_test_images_after_each_epoch
+    decides_nothing_by_the_test_images
+  - optimizer.zero_grad()
+  + pass
+train_zero_grad_last: forgets_older_gradients
+  -             optimizer.zero_grad()
+  -             loss = nn.functional.mse_loss(model(images), images)
+  -             loss.backward()
+  -             optimizer.step()
+  +             loss = nn.functional.mse_loss(model(images), images)
+  +             loss.backward()
+  +             optimizer.step()
+  +             optimizer.zero_grad()
+train_zero_grad_once_an_epoch: steps_towards_its_own_input
+  -             optimizer.zero_grad()
+  +             if not count:
+  +                 optimizer.zero_grad()
+train_without_a_step: STEPS uses_the_given_optimizer
+  - optimizer.step()
+  + pass
+train_without_backward: STEPS uses_the_given_optimizer
+  - loss.backward()
+  + pass
+train_step_first: STEPS uses_the_given_optimizer
+  -             loss.backward()
+  -             optimizer.step()
+  +             optimizer.step()
+  +             loss.backward()
+train_one_step_an_epoch: steps_towards_its_own_input
+  -             optimizer.step()
+  -             total += len(images) * loss.item()
+  -             count += len(images)
+  +             total += len(images) * loss.item()
+  +             count += len(images)
+  +         optimizer.step()
+train_mean_of_means: averages_over_the_images
+  -             total += len(images) * loss.item()
+  -             count += len(images)
+  +             total += loss.item()
+  +             count += 1
+train_last_batch: averages_over_the_images
+  - train_errors.append(total / count)
+  + train_errors.append(loss.item())
+train_sum_of_errors: averages_over_the_images goes_on_for_several_epochs trains_on_two_images
+  - train_errors.append(total / count)
+  + train_errors.append(total)
+train_never_starts_anew: goes_on_for_several_epochs
+  -     for _ in range(epochs):
+  -         model.train()
+  -         total, count = 0.0, 0
+  +     total, count = 0.0, 0
+  +     for _ in range(epochs):
+  +         model.train()
+train_one_epoch: measures_in_evaluation_mode measures_without_a_graph
+    returns_to_training_mode_in_every_epoch goes_on_for_several_epochs
+    measures_the_test_images_after_each_epoch decides_nothing_by_the_test_images
+    hint_of=goes_on_for_several_epochs
+  - range(epochs)
+  + range(1)
+train_one_epoch_more: STEPS averages_over_the_images uses_the_given_optimizer
+    hint_of=goes_on_for_several_epochs
+  - range(epochs)
+  + range(epochs + 1)
+train_first_batch_only: steps_towards_its_own_input averages_over_the_images
+    moves_images_to_the_model returns_to_training_mode_in_every_epoch
+  - for images, _labels in loader:
+  + for images, _labels in loader[:1]:
+train_list_used_up: goes_on_for_several_epochs measures_the_test_images_after_each_epoch
+    returns_to_training_mode_in_every_epoch measures_in_evaluation_mode measures_without_a_graph
+    decides_nothing_by_the_test_images returns_two_lists_of_floats
+  -     train_errors, test_errors = [], []
+  +     train_errors, test_errors = [], []
+  +     loader = iter(loader)
+train_tests_on_the_last_batch: measures_the_test_images_after_each_epoch trains_on_two_images
+    measures_in_evaluation_mode measures_without_a_graph
+  - mse_loss(model(test_images), test_images)
+  + mse_loss(model(images), images)
+train_tests_summed: measures_the_test_images_after_each_epoch trains_on_two_images
+  - mse_loss(model(test_images), test_images)
+  + mse_loss(model(test_images), test_images, reduction='sum')
+train_tests_against_the_mean: measures_the_test_images_after_each_epoch
+  - mse_loss(model(test_images), test_images)
+  + mse_loss(model(test_images), test_images.mean(dim=0).expand_as(test_images))
+train_tests_at_the_end: measures_the_test_images_after_each_epoch
+  - return train_errors, test_errors
+  + return train_errors, test_errors[-1:] * epochs
+train_curves_swapped: trains_on_two_images averages_over_the_images goes_on_for_several_epochs
+    measures_the_test_images_after_each_epoch hint_of=goes_on_for_several_epochs
+  - return train_errors, test_errors
+  + return test_errors, train_errors
+train_keeps_the_mode: returns_to_training_mode_in_every_epoch
+  -         model.train()
+train_switches_once: returns_to_training_mode_in_every_epoch
+  -     for _ in range(epochs):
+  -         model.train()
+  +     model.train()
+  +     for _ in range(epochs):
+train_tests_in_training_mode: measures_in_evaluation_mode
+  -         model.eval()
+train_left_in_training_mode: measures_in_evaluation_mode
+  -     return train_errors, test_errors
+  +     model.train()
+  +     return train_errors, test_errors
+train_tests_with_a_graph: measures_without_a_graph
+  - with torch.no_grad():
+  + with torch.enable_grad():
+train_stops_early: decides_nothing_by_the_test_images
+  -         test_errors.append(error.item())
+  +         test_errors.append(error.item())
+  +         if test_errors[-1] > min(test_errors):
+  +             break
+train_keeps_the_best: decides_nothing_by_the_test_images
+  -         test_errors.append(error.item())
+  +         test_errors.append(error.item())
+  +         if error.item() == min(test_errors):
+  +             best = {k: v.clone() for k, v in model.state_dict().items()}
+  +     model.load_state_dict(best)
+train_on_the_test_images: STEPS uses_the_given_optimizer
+  -         train_errors.append(total / count)
+  +         train_errors.append(total / count)
+  +         optimizer.zero_grad()
+  +         nn.functional.mse_loss(model(test_images), test_images).backward()
+  +         optimizer.step()
+train_its_own_optimizer: uses_the_given_optimizer
+  -     train_errors, test_errors = [], []
+  +     train_errors, test_errors = [], []
+  +     optimizer = torch.optim.SGD(model.parameters(), lr=optimizer.param_groups[0]['lr'])
+train_its_own_adam: STEPS uses_the_given_optimizer averages_over_the_images
+  -     train_errors, test_errors = [], []
+  +     train_errors, test_errors = [], []
+  +     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+train_returns_tensors: returns_two_lists_of_floats
+  - test_errors.append(error.item())
+  + test_errors.append(error)
+train_returns_a_tensor: returns_two_lists_of_floats
+  - return train_errors, test_errors
+  + return torch.tensor(train_errors), torch.tensor(test_errors)
+train_stays_on_the_cpu: moves_images_to_the_model
+  -             images = images.to(device)
+train_tests_stay_on_the_cpu: moves_images_to_the_model
+  -     test_images = test_images.to(device)
+train_on_a_copy: STEPS uses_the_given_optimizer measures_in_evaluation_mode measures_without_a_graph
+    moves_images_to_the_model returns_to_training_mode_in_every_epoch
+  -     device = next(model.parameters()).device
+  +     model = __import__('copy').deepcopy(model)
+  +     device = next(model.parameters()).device
+""")
 
 # ----------------------------------------------------------------------------- knn_accuracy
 
@@ -1199,109 +835,69 @@ def knn_by_mode(train_codes, train_labels, test_codes, test_labels, k):
 
 
 COUNTS = "counts_the_votes_of_training_points"
-knn_farthest = changed(
-    knn_point_by_point,
-    "distances.argsort()[:k]",
-    "distances.argsort(descending=True)[:k]",
-    fails=[COUNTS, "measures_euclidean_distances", "takes_any_labels"],
-)
-knn_nearest_only = changed(
-    knn_point_by_point,
-    "distances.argsort()[:k]",
-    "distances.argsort()[:1]",
-    fails=[COUNTS],
-)
-knn_one_more = changed(
-    knn_point_by_point,
-    "distances.argsort()[:k]",
-    "distances.argsort()[: k + 1]",
-    fails=[COUNTS, "measures_euclidean_distances"],
-)
-knn_drops_the_nearest = changed(
-    knn_point_by_point,
-    "distances.argsort()[:k]",
-    "distances.argsort()[1 : k + 1]",
-    fails=[COUNTS, "measures_euclidean_distances", "asks_three_neighbours", "takes_any_labels"],
-)
-knn_mean_of_labels = changed(
-    knn_by_mode,
-    "train_labels[nearest].mode(dim=1).values",
-    "train_labels[nearest].float().mean(dim=1).round()",
-    fails=[COUNTS],
-)
-knn_judged_on_training_data = changed(
-    knn_point_by_point,
-    "correct = 0",
-    "correct, test_codes, test_labels = 0, train_codes, train_labels",
-    fails=[COUNTS, "asks_three_neighbours", "takes_any_labels"],
-)
-knn_neighbours_among_the_tests = changed(
-    knn_point_by_point,
-    "correct = 0",
-    "correct, train_codes, train_labels = 0, test_codes, test_labels",
-    fails=[COUNTS, "asks_three_neighbours"],
-)
-knn_everybody_votes = changed(
-    knn_point_by_point,
-    "correct = 0",
-    "correct = 0\n    train_codes = torch.cat([train_codes, test_codes])\n"
-    "    train_labels = torch.cat([train_labels, test_labels])",
-    fails=[COUNTS],
-)
-knn_any_neighbour = changed(
-    knn_point_by_point,
-    "int(torch.bincount(votes).argmax() == truth)",
-    "int((votes == truth).any())",
-    fails=[COUNTS, "asks_three_neighbours"],
-)
-knn_share_of_neighbours = changed(
-    knn_point_by_point,
-    "int(torch.bincount(votes).argmax() == truth)",
-    "(votes == truth).double().mean().item()",
-    fails=[COUNTS, "asks_three_neighbours"],
-)
-knn_in_percent = changed(
-    knn_point_by_point,
-    "return correct",
-    "return 100 * correct",
-    fails=[COUNTS, "asks_three_neighbours", "measures_euclidean_distances", "takes_any_labels"],
-)
-knn_over_the_training_set = changed(
-    knn_point_by_point,
-    "len(test_labels)",
-    "len(train_labels)",
-    fails=[COUNTS, "asks_three_neighbours", "measures_euclidean_distances", "takes_any_labels"],
-)
-knn_by_sums_of_differences = changed(
-    knn_by_mode,
-    "differences.norm(dim=2)",
-    "differences.abs().sum(dim=2)",
-    fails=["measures_euclidean_distances"],
-)
-knn_by_the_largest_difference = changed(
-    knn_by_mode,
-    "differences.norm(dim=2)",
-    "differences.abs().amax(dim=2)",
-    fails=["measures_euclidean_distances"],
-)
-knn_by_the_first_two = changed(
-    knn_by_mode,
-    "differences.norm(dim=2)",
-    "differences[:, :, :2].norm(dim=2)",
-    fails=["measures_euclidean_distances"],
-)
-knn_by_signed_differences = changed(
-    knn_by_mode,
-    "differences.norm(dim=2)",
-    "differences.sum(dim=2)",
-    fails=[COUNTS, "measures_euclidean_distances", "asks_three_neighbours", "takes_any_labels"],
-)
-knn_by_products = changed(
-    knn_by_mode,
-    "differences.norm(dim=2)",
-    "-(test_codes @ train_codes.T)",
-    fails=[COUNTS, "measures_euclidean_distances", "takes_any_labels"],
-)
+knn_point_by_point.slips("""
+knn_farthest: COUNTS measures_euclidean_distances takes_any_labels
+  - distances.argsort()[:k]
+  + distances.argsort(descending=True)[:k]
+knn_nearest_only: COUNTS
+  - distances.argsort()[:k]
+  + distances.argsort()[:1]
+knn_one_more: COUNTS measures_euclidean_distances
+  - distances.argsort()[:k]
+  + distances.argsort()[: k + 1]
+knn_drops_the_nearest: COUNTS measures_euclidean_distances asks_three_neighbours takes_any_labels
+  - distances.argsort()[:k]
+  + distances.argsort()[1 : k + 1]
+""")
+knn_by_mode.slips("""
+knn_mean_of_labels: COUNTS
+  - train_labels[nearest].mode(dim=1).values
+  + train_labels[nearest].float().mean(dim=1).round()
+""")
+knn_point_by_point.slips("""
+knn_judged_on_training_data: COUNTS asks_three_neighbours takes_any_labels
+  - correct = 0
+  + correct, test_codes, test_labels = 0, train_codes, train_labels
+knn_neighbours_among_the_tests: COUNTS asks_three_neighbours
+  - correct = 0
+  + correct, train_codes, train_labels = 0, test_codes, test_labels
+knn_everybody_votes: COUNTS
+  -     correct = 0
+  +     correct = 0
+  +     train_codes = torch.cat([train_codes, test_codes])
+  +     train_labels = torch.cat([train_labels, test_labels])
+knn_any_neighbour: COUNTS asks_three_neighbours
+  - int(torch.bincount(votes).argmax() == truth)
+  + int((votes == truth).any())
+knn_share_of_neighbours: COUNTS asks_three_neighbours
+  - int(torch.bincount(votes).argmax() == truth)
+  + (votes == truth).double().mean().item()
+knn_in_percent: COUNTS asks_three_neighbours measures_euclidean_distances takes_any_labels
+  - return correct
+  + return 100 * correct
+knn_over_the_training_set: COUNTS asks_three_neighbours measures_euclidean_distances
+    takes_any_labels
+  - len(test_labels)
+  + len(train_labels)
+""")
+knn_by_mode.slips("""
+knn_by_sums_of_differences: measures_euclidean_distances
+  - differences.norm(dim=2)
+  + differences.abs().sum(dim=2)
+knn_by_the_largest_difference: measures_euclidean_distances
+  - differences.norm(dim=2)
+  + differences.abs().amax(dim=2)
+knn_by_the_first_two: measures_euclidean_distances
+  - differences.norm(dim=2)
+  + differences[:, :, :2].norm(dim=2)
+knn_by_signed_differences: COUNTS measures_euclidean_distances asks_three_neighbours
+    takes_any_labels
+  - differences.norm(dim=2)
+  + differences.sum(dim=2)
+knn_by_products: COUNTS measures_euclidean_distances takes_any_labels
+  - differences.norm(dim=2)
+  + -(test_codes @ train_codes.T)
+""")
 
 
 @wrong("knn_accuracy", fails=["takes_any_labels"])
@@ -1357,54 +953,36 @@ class LinearTied(nn.Module):
 
 
 LINEAR = "adds_what_is_added"
-linear_with_relu = changed(
-    LinearTied,
-    "return examples @ self.weight.T",
-    "return (examples @ self.weight.T).relu()",
-    fails=[LINEAR],
-)
-linear_with_tanh = changed(
-    LinearTied,
-    "return examples @ self.weight.T",
-    "return (examples @ self.weight.T).tanh()",
-    fails=[LINEAR],
-)
-linear_with_sigmoid_at_the_end = changed(
-    LinearTied,
-    "return codes @ self.weight",
-    "return (codes @ self.weight).sigmoid()",
-    fails=[LINEAR, "is_as_narrow_as_its_code"],
-)
-linear_with_relu_at_the_end = changed(
-    LinearTied,
-    "return codes @ self.weight",
-    "return (codes @ self.weight).relu()",
-    fails=[LINEAR, "is_as_narrow_as_its_code"],
-)
-linear_normalised = changed(
-    LinearTied,
-    "return examples @ self.weight.T",
-    "return nn.functional.normalize(examples @ self.weight.T)",
-    fails=[LINEAR],
-)
-linear_around_the_code = changed(
-    LinearTied,
-    "return self.decode(self.encode(examples))",
-    "return examples + self.decode(self.encode(examples))",
-    fails=["is_as_narrow_as_its_code"],
-)
-linear_without_code = changed(
-    LinearOfModules,
-    "        return self.decode(self.encode(examples))",
-    "        return examples @ (self.encode.weight.T @ self.encode.weight)",
-    fails=["is_as_narrow_as_its_code", "registers_both_layers"],
-)
-linear_code_of_one = changed(
-    LinearTied,
-    "return examples @ self.weight.T",
-    "return (examples @ self.weight.T).mean(dim=1, keepdim=True).expand(-1, len(self.weight))",
-    fails=["is_as_narrow_as_its_code"],
-)
+LinearTied.slips("""
+linear_with_relu: LINEAR
+  - return examples @ self.weight.T
+  + return (examples @ self.weight.T).relu()
+linear_with_tanh: LINEAR
+  - return examples @ self.weight.T
+  + return (examples @ self.weight.T).tanh()
+linear_with_sigmoid_at_the_end: LINEAR is_as_narrow_as_its_code
+  - return codes @ self.weight
+  + return (codes @ self.weight).sigmoid()
+linear_with_relu_at_the_end: LINEAR is_as_narrow_as_its_code
+  - return codes @ self.weight
+  + return (codes @ self.weight).relu()
+linear_normalised: LINEAR
+  - return examples @ self.weight.T
+  + return nn.functional.normalize(examples @ self.weight.T)
+linear_around_the_code: is_as_narrow_as_its_code
+  - return self.decode(self.encode(examples))
+  + return examples + self.decode(self.encode(examples))
+""")
+LinearOfModules.slips("""
+linear_without_code: is_as_narrow_as_its_code registers_both_layers
+  - return self.decode(self.encode(examples))
+  + return examples @ (self.encode.weight.T @ self.encode.weight)
+""")
+LinearTied.slips("""
+linear_code_of_one: is_as_narrow_as_its_code
+  - return examples @ self.weight.T
+  + return (examples @ self.weight.T).mean(dim=1, keepdim=True).expand(-1, len(self.weight))
+""")
 
 
 @wrong("LinearAutoencoder", fails=["registers_both_layers"])
@@ -1423,12 +1001,11 @@ class LinearInAList(nn.Module):
         return self.decode(self.encode(examples))
 
 
-linear_cut_graph = changed(
-    LinearOfModules,
-    "self.decode(self.encode(examples))",
-    "self.decode(self.encode(examples).detach())",
-    fails=["registers_both_layers"],
-)
+LinearOfModules.slips("""
+linear_cut_graph: registers_both_layers
+  - self.decode(self.encode(examples))
+  + self.decode(self.encode(examples).detach())
+""")
 
 # ----------------------------------------------------------------------------- projector
 
@@ -1454,60 +1031,49 @@ def projector_by_gram_schmidt(basis):
 
 
 ONTO = "projects_onto_any_basis"
-projector_not_normalised = changed(
-    projector_by_formula,
-    "torch.linalg.solve(basis.T @ basis, basis.T)",
-    "basis.T",
-    fails=[ONTO, "projects_onto_the_diagonal", "projects_in_double_precision"],
-)
-projector_columns_normalised = changed(
-    projector_by_formula,
-    "return basis @ torch.linalg.solve(basis.T @ basis, basis.T)",
-    "unit = basis / basis.norm(dim=0)\n    return unit @ unit.T",
-    fails=[ONTO],
-)
-projector_of_the_rows = changed(
-    projector_by_formula,
-    "return basis",
-    "basis = basis.T\n    return basis",
-    fails=[ONTO, "projects_onto_the_diagonal", "projects_in_double_precision"],
-)
-projector_onto_the_rest = changed(
-    projector_by_pseudoinverse,
-    "basis @ torch.linalg.pinv(basis)",
-    "torch.eye(len(basis)).to(basis.dtype) - basis @ torch.linalg.pinv(basis)",
-    fails=[ONTO, "projects_in_double_precision", "projects_onto_the_diagonal"],
-)
-projector_without_inverse = changed(
-    projector_by_formula,
-    "torch.linalg.solve(basis.T @ basis, basis.T)",
-    "(basis.T @ basis) @ basis.T",
-    fails=[ONTO, "projects_onto_the_diagonal", "projects_in_double_precision"],
-)
-projector_onto_the_first = changed(
-    projector_by_formula,
-    "return basis",
-    "basis = basis[:, :1]\n    return basis",
-    fails=[ONTO, "projects_in_double_precision"],
-)
-projector_of_an_orthonormal_basis = changed(
-    projector_by_gram_schmidt,
-    "rest = column - result @ column\n        rest = rest / rest.norm()",
-    "rest = column / column.norm()",
-    fails=[ONTO],
-)
-projector_in_single_precision = changed(
-    projector_by_formula,
-    "return basis",
-    "basis = basis.float()\n    return basis",
-    fails=["projects_in_double_precision"],
-)
-projector_in_place = changed(
-    projector_by_formula,
-    "return basis",
-    "basis /= basis.norm(dim=0)\n    return basis",
-    fails=["leaves_the_basis_alone"],
-)
+projector_by_formula.slips("""
+projector_not_normalised: ONTO projects_onto_the_diagonal projects_in_double_precision
+  - torch.linalg.solve(basis.T @ basis, basis.T)
+  + basis.T
+projector_columns_normalised: ONTO
+  -     return basis @ torch.linalg.solve(basis.T @ basis, basis.T)
+  +     unit = basis / basis.norm(dim=0)
+  +     return unit @ unit.T
+projector_of_the_rows: ONTO projects_onto_the_diagonal projects_in_double_precision
+  -     return basis @ torch.linalg.solve(basis.T @ basis, basis.T)
+  +     basis = basis.T
+  +     return basis @ torch.linalg.solve(basis.T @ basis, basis.T)
+""")
+projector_by_pseudoinverse.slips("""
+projector_onto_the_rest: ONTO projects_in_double_precision projects_onto_the_diagonal
+  - basis @ torch.linalg.pinv(basis)
+  + torch.eye(len(basis)).to(basis.dtype) - basis @ torch.linalg.pinv(basis)
+""")
+projector_by_formula.slips("""
+projector_without_inverse: ONTO projects_onto_the_diagonal projects_in_double_precision
+  - torch.linalg.solve(basis.T @ basis, basis.T)
+  + (basis.T @ basis) @ basis.T
+projector_onto_the_first: ONTO projects_in_double_precision
+  -     return basis @ torch.linalg.solve(basis.T @ basis, basis.T)
+  +     basis = basis[:, :1]
+  +     return basis @ torch.linalg.solve(basis.T @ basis, basis.T)
+""")
+projector_by_gram_schmidt.slips("""
+projector_of_an_orthonormal_basis: ONTO
+  -         rest = column - result @ column
+  -         rest = rest / rest.norm()
+  +         rest = column / column.norm()
+""")
+projector_by_formula.slips("""
+projector_in_single_precision: projects_in_double_precision
+  -     return basis @ torch.linalg.solve(basis.T @ basis, basis.T)
+  +     basis = basis.float()
+  +     return basis @ torch.linalg.solve(basis.T @ basis, basis.T)
+projector_in_place: leaves_the_basis_alone
+  -     return basis @ torch.linalg.solve(basis.T @ basis, basis.T)
+  +     basis /= basis.norm(dim=0)
+  +     return basis @ torch.linalg.solve(basis.T @ basis, basis.T)
+""")
 
 # ----------------------------------------------------------------------------- decode_grid
 
@@ -1535,62 +1101,39 @@ def grid_by_rows(decode, z1, z2):
 
 
 PLACES = "puts_every_image_in_its_place"
-grid_upside_down = changed(
-    grid_by_rows, "z2.flip(0)", "z2", fails=[PLACES, "draws_two_by_two_images"]
-)
-grid_coordinates_swapped = changed(
-    grid_by_rows,
-    "torch.stack([z1, b.expand(len(z1))], dim=1)",
-    "torch.stack([b.expand(len(z1)), z1], dim=1)",
-    fails=[
-        PLACES,
-        "draws_two_by_two_images",
-        "keeps_the_pixels_in_order",
-        "takes_uneven_grids",
-    ],
-)
-grid_from_right_to_left = changed(
-    grid_by_rows,
-    "torch.stack([z1, b",
-    "torch.stack([z1.flip(0), b",
-    fails=[PLACES, "draws_two_by_two_images", "takes_uneven_grids"],
-)
-grid_transposed = changed(
-    grid_by_rows,
-    "return torch.cat(rows, dim=0)",
-    "return torch.cat([torch.cat(list(row.split(28, dim=1))) for row in rows], dim=1)",
-    fails=[PLACES, "draws_two_by_two_images", "takes_uneven_grids"],
-)
-grid_images_transposed = changed(
-    grid_by_rows,
-    "view(-1, 28, 28)",
-    "view(-1, 28, 28).transpose(1, 2)",
-    fails=["keeps_the_pixels_in_order"],
-)
-grid_images_upside_down = changed(
-    grid_by_rows,
-    "view(-1, 28, 28)",
-    "view(-1, 28, 28).flip(1)",
-    fails=["keeps_the_pixels_in_order"],
-)
-grid_evenly_spaced = changed(
-    grid_by_rows,
-    "rows = []",
-    "rows = []\n    z1 = torch.linspace(z1[0], z1[-1], len(z1))",
-    fails=["takes_uneven_grids"],
-)
-grid_of_pairs = changed(
-    grid_by_loops,
-    "for row, b in enumerate(z2):",
-    "for row, b in enumerate(z1[: len(z2)]):",
-    fails=[PLACES, "draws_two_by_two_images", "keeps_the_pixels_in_order"],
-)
-grid_with_gradients = changed(
-    grid_by_loops,
-    "with torch.no_grad():",
-    "with torch.enable_grad():",
-    fails=["records_no_gradients"],
-)
+grid_by_rows.slips("""
+grid_upside_down: PLACES draws_two_by_two_images
+  - z2.flip(0)
+  + z2
+grid_coordinates_swapped: PLACES draws_two_by_two_images keeps_the_pixels_in_order
+    takes_uneven_grids
+  - torch.stack([z1, b.expand(len(z1))], dim=1)
+  + torch.stack([b.expand(len(z1)), z1], dim=1)
+grid_from_right_to_left: PLACES draws_two_by_two_images takes_uneven_grids
+  - torch.stack([z1, b
+  + torch.stack([z1.flip(0), b
+grid_transposed: PLACES draws_two_by_two_images takes_uneven_grids
+  - return torch.cat(rows, dim=0)
+  + return torch.cat([torch.cat(list(row.split(28, dim=1))) for row in rows], dim=1)
+grid_images_transposed: keeps_the_pixels_in_order
+  - view(-1, 28, 28)
+  + view(-1, 28, 28).transpose(1, 2)
+grid_images_upside_down: keeps_the_pixels_in_order
+  - view(-1, 28, 28)
+  + view(-1, 28, 28).flip(1)
+grid_evenly_spaced: takes_uneven_grids
+  -     rows = []
+  +     rows = []
+  +     z1 = torch.linspace(z1[0], z1[-1], len(z1))
+""")
+grid_by_loops.slips("""
+grid_of_pairs: PLACES draws_two_by_two_images keeps_the_pixels_in_order
+  - for row, b in enumerate(z2):
+  + for row, b in enumerate(z1[: len(z2)]):
+grid_with_gradients: records_no_gradients
+  - with torch.no_grad():
+  + with torch.enable_grad():
+""")
 
 
 @wrong("decode_grid", fails=[PLACES, "draws_two_by_two_images", "takes_uneven_grids"])

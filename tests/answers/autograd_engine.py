@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from autograder.course.corpus import changed, right, wrong
+from autograder.course.corpus import right, wrong
 
 # ----------------------------------------------------------------------------- chain_of_modules
 
@@ -47,18 +47,16 @@ def chain_finite_difference(x):
     return f(x), (f(x + h) - f(x - h)) / (2 * h)
 
 
-chain_without_the_first_module = changed(
-    chain_formula,
-    "2 * b * b.cos()",
-    "-2 * b * b.cos()",
-    fails=["differentiates_elsewhere", "differentiates_at_zero"],
-)
-chain_without_exp = changed(
-    chain_formula, "2 * b * b.cos()", "2 * b.cos()", fails=["differentiates_elsewhere"]
-)
-chain_without_square = changed(
-    chain_formula, ".square()", "", fails=["differentiates_elsewhere", "differentiates_at_zero"]
-)
+chain_formula.slips("""
+chain_without_the_first_module: differentiates_elsewhere differentiates_at_zero
+  - 2 * b * b.cos()
+  + -2 * b * b.cos()
+chain_without_exp: differentiates_elsewhere
+  - 2 * b * b.cos()
+  + 2 * b.cos()
+chain_without_square: differentiates_elsewhere differentiates_at_zero
+  - .square()
+""")
 
 
 @wrong("chain_of_modules", fails=["differentiates_elsewhere", "differentiates_at_zero"])
@@ -155,46 +153,32 @@ def linear_batch_only(gradient, weight, x):
     return gradient.T @ x, gradient @ weight, gradient.sum(dim=0)
 
 
-linear_transposed_outer = changed(
-    linear_loop,
-    "torch.outer(g, row)",
-    "torch.outer(row, g)",
-    fails=[
-        "multiplies_out_a_small_case",
-        "agrees_for_one_example",
-        "agrees_for_a_batch",
-        "multiplies_by_hand",
-    ],
-)
-linear_without_transpose = changed(
-    linear_loop,
-    "weight.T @ g",
-    "weight @ g",
-    fails=[
-        "multiplies_out_a_small_case",
-        "agrees_for_one_example",
-        "agrees_for_a_batch",
-        "multiplies_by_hand",
-    ],
-)
-linear_mean_over_the_batch = changed(
-    linear_einsum,
-    "return of_weight, torch",
-    "return of_weight / len(x), torch",
-    fails=["agrees_for_a_batch"],
-)
-linear_bias_per_example = changed(
-    linear_loop, "gradients.sum(dim=0)", "gradient", fails=["agrees_for_a_batch"]
-)
-linear_last_example = changed(
-    linear_loop, "of_weight += torch.outer", "of_weight = torch.outer", fails=["agrees_for_a_batch"]
-)
-linear_ignores_the_gradient = changed(
-    linear_loop,
-    "torch.outer(g, row)",
-    "torch.outer(torch.ones_like(g), row)",
-    fails=["agrees_for_one_example", "multiplies_out_a_small_case", "agrees_for_a_batch"],
-)
+linear_loop.slips("""
+linear_transposed_outer: multiplies_out_a_small_case agrees_for_one_example agrees_for_a_batch
+    multiplies_by_hand
+  - torch.outer(g, row)
+  + torch.outer(row, g)
+linear_without_transpose: multiplies_out_a_small_case agrees_for_one_example agrees_for_a_batch
+    multiplies_by_hand
+  - weight.T @ g
+  + weight @ g
+""")
+linear_einsum.slips("""
+linear_mean_over_the_batch: agrees_for_a_batch
+  - return of_weight, torch
+  + return of_weight / len(x), torch
+""")
+linear_loop.slips("""
+linear_bias_per_example: agrees_for_a_batch
+  - gradients.sum(dim=0)
+  + gradient
+linear_last_example: agrees_for_a_batch
+  - of_weight += torch.outer
+  + of_weight = torch.outer
+linear_ignores_the_gradient: agrees_for_one_example multiplies_out_a_small_case agrees_for_a_batch
+  - torch.outer(g, row)
+  + torch.outer(torch.ones_like(g), row)
+""")
 
 
 @wrong("linear_backward", fails=["agrees_for_one_example", "agrees_for_a_batch"])
@@ -238,12 +222,11 @@ def unbroadcast_loop(gradient, shape):
     return gradient.reshape(shape)
 
 
-unbroadcast_one_leading_axis = changed(
-    unbroadcast_axes,
-    "axes = [*range(extra), *",
-    "axes = [*range(min(extra, 1)), *",
-    fails=["removes_leading_axes", "takes_numbers_on_the_left", "leaves_operands_alone"],
-)
+unbroadcast_axes.slips("""
+unbroadcast_one_leading_axis: removes_leading_axes takes_numbers_on_the_left leaves_operands_alone
+  - axes = [*range(extra), *
+  + axes = [*range(min(extra, 1)), *
+""")
 
 
 @wrong(
@@ -355,42 +338,20 @@ def unbroadcast_old_numbers(gradient, shape):
     return gradient
 
 
-unbroadcast_mean = changed(
-    unbroadcast_loop,
-    "gradient.sum(dim",
-    "gradient.mean(dim",
-    fails=[
-        "sums_over_repeated_entries",
-        "removes_leading_axes",
-        "keeps_axes_of_length_one",
-        "does_both_at_once",
-        "handles_scalars_and_equal_shapes",
-        "adds_with_broadcasting",
-        "multiplies_with_broadcasting",
-        "subtracts_and_negates",
-        "divides",
-        "multiplies_stacks_of_matrices",
-        "trains_on_your_engine",
-    ],
-)
-unbroadcast_takes_the_first = changed(
-    unbroadcast_loop,
-    "gradient.sum(dim=axis, keepdim=True)",
-    "gradient.narrow(axis, 0, 1)",
-    fails=[
-        "sums_over_repeated_entries",
-        "removes_leading_axes",
-        "keeps_axes_of_length_one",
-        "does_both_at_once",
-        "handles_scalars_and_equal_shapes",
-        "adds_with_broadcasting",
-        "multiplies_with_broadcasting",
-        "subtracts_and_negates",
-        "divides",
-        "multiplies_stacks_of_matrices",
-        "trains_on_your_engine",
-    ],
-)
+unbroadcast_loop.slips("""
+unbroadcast_mean: sums_over_repeated_entries removes_leading_axes keeps_axes_of_length_one
+    does_both_at_once handles_scalars_and_equal_shapes adds_with_broadcasting
+    multiplies_with_broadcasting subtracts_and_negates divides multiplies_stacks_of_matrices
+    trains_on_your_engine
+  - gradient.sum(dim
+  + gradient.mean(dim
+unbroadcast_takes_the_first: sums_over_repeated_entries removes_leading_axes
+    keeps_axes_of_length_one does_both_at_once handles_scalars_and_equal_shapes
+    adds_with_broadcasting multiplies_with_broadcasting subtracts_and_negates divides
+    multiplies_stacks_of_matrices trains_on_your_engine
+  - gradient.sum(dim=axis, keepdim=True)
+  + gradient.narrow(axis, 0, 1)
+""")
 
 
 @wrong("unbroadcast", fails=["does_both_at_once", "adds_with_broadcasting"])
@@ -505,18 +466,16 @@ def order_by_equality(root):
     return order
 
 
-order_set_of_nodes = changed(
-    changed(order_with_iterators, "{id(root)}", "{root}", fails=["orders_a_diamond"]),
-    "if id(parent) not in seen:\n                seen.add(id(parent))",
-    "if parent not in seen:\n                seen.add(parent)",
-    fails=[
-        "tells_equal_nodes_apart",
-        "orders_a_diamond",
-        "waits_for_the_longer_path",
-        "lists_every_node_once",
-        "orders_a_long_chain",
-    ],
-)
+order_with_iterators.slips("""
+order_set_of_nodes: tells_equal_nodes_apart orders_a_diamond waits_for_the_longer_path
+    lists_every_node_once orders_a_long_chain
+  - {id(root)}
+  + {root}
+  -             if id(parent) not in seen:
+  -                 seen.add(id(parent))
+  +             if parent not in seen:
+  +                 seen.add(parent)
+""")
 
 
 @wrong("topological_order", fails=["waits_for_the_longer_path", "waits_for_every_path"])
@@ -551,93 +510,43 @@ def order_when_first_seen(root):
     return order[::-1]
 
 
-order_root_first = changed(
-    order_by_counting_children,
-    "order[::-1]",
-    "order",
-    fails=[
-        "orders_a_diamond",
-        "waits_for_the_longer_path",
-        "lists_every_node_once",
-        "orders_a_long_chain",
-        "step_1_adds_and_multiplies",
-        "step_2_subtracts_divides_and_cubes",
-        "step_3_sums_and_multiplies_matrices",
-        "takes_numbers_on_the_left",
-        "waits_for_every_path",
-        "adds_up_in_leaves",
-        "runs_backward_twice",
-        "keeps_gradients_apart",
-        "goes_through_a_deep_graph",
-        "keeps_double_precision_with_numbers",
-        "differentiates_without_torch",
-        "runs_the_convnet_on_your_engine",
-        "measures_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-order_without_leaves = changed(
-    order_with_iterators,
-    "            order.append(node)\n",
-    "            if node.parents:\n                order.append(node)\n",
-    fails=[
-        "lists_every_node_once",
-        "orders_a_diamond",
-        "waits_for_the_longer_path",
-        "tells_equal_nodes_apart",
-        "orders_a_long_chain",
-    ],
-)
-order_without_the_root = changed(
-    order_with_iterators,
-    "return order",
-    "return order[:-1]",
-    fails=[
-        "lists_every_node_once",
-        "orders_a_diamond",
-        "waits_for_the_longer_path",
-        "tells_equal_nodes_apart",
-        "orders_a_long_chain",
-        "step_1_adds_and_multiplies",
-        "step_2_subtracts_divides_and_cubes",
-        "step_3_sums_and_multiplies_matrices",
-        "step_4_knows_four_functions",
-        "adds_with_broadcasting",
-        "multiplies_with_broadcasting",
-        "subtracts_and_negates",
-        "divides",
-        "raises_to_a_power",
-        "takes_numbers_on_the_left",
-        "multiplies_matrices",
-        "multiplies_vectors",
-        "multiplies_stacks_of_matrices",
-        "takes_a_torch_tensor_left_of_matmul",
-        "sums_along_axes",
-        "finds_maxima_along_axes",
-        "shares_the_gradient_of_a_tie",
-        "knows_exp_and_log",
-        "switches_off_at_zero",
-        "survives_large_entries",
-        "uses_a_tensor_twice",
-        "waits_for_every_path",
-        "adds_up_in_leaves",
-        "runs_backward_twice",
-        "keeps_gradients_apart",
-        "goes_through_a_deep_graph",
-        "keeps_double_precision_with_numbers",
-        "differentiates_without_torch",
-        "runs_on_your_engine",
-        "runs_the_convnet_on_your_engine",
-        "measures_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-order_counts_a_double_parent_once = changed(
-    order_by_counting_children,
-    "        for parent in node.parents:\n            children",
-    "        for parent in {id(p): p for p in node.parents}.values():\n            children",
-    fails=["lists_every_node_once"],
-)
+order_by_counting_children.slips("""
+order_root_first: orders_a_diamond waits_for_the_longer_path lists_every_node_once
+    orders_a_long_chain step_1_adds_and_multiplies step_2_subtracts_divides_and_cubes
+    step_3_sums_and_multiplies_matrices takes_numbers_on_the_left waits_for_every_path
+    adds_up_in_leaves runs_backward_twice keeps_gradients_apart goes_through_a_deep_graph
+    keeps_double_precision_with_numbers differentiates_without_torch runs_the_convnet_on_your_engine
+    measures_on_your_engine trains_on_your_engine
+  - order[::-1]
+  + order
+""")
+order_with_iterators.slips("""
+order_without_leaves: lists_every_node_once orders_a_diamond waits_for_the_longer_path
+    tells_equal_nodes_apart orders_a_long_chain
+  -             order.append(node)
+  +             if node.parents:
+  +                 order.append(node)
+order_without_the_root: lists_every_node_once orders_a_diamond waits_for_the_longer_path
+    tells_equal_nodes_apart orders_a_long_chain step_1_adds_and_multiplies
+    step_2_subtracts_divides_and_cubes step_3_sums_and_multiplies_matrices
+    step_4_knows_four_functions adds_with_broadcasting multiplies_with_broadcasting
+    subtracts_and_negates divides raises_to_a_power takes_numbers_on_the_left multiplies_matrices
+    multiplies_vectors multiplies_stacks_of_matrices takes_a_torch_tensor_left_of_matmul
+    sums_along_axes finds_maxima_along_axes shares_the_gradient_of_a_tie knows_exp_and_log
+    switches_off_at_zero survives_large_entries uses_a_tensor_twice waits_for_every_path
+    adds_up_in_leaves runs_backward_twice keeps_gradients_apart goes_through_a_deep_graph
+    keeps_double_precision_with_numbers differentiates_without_torch runs_on_your_engine
+    runs_the_convnet_on_your_engine measures_on_your_engine trains_on_your_engine
+  - return order
+  + return order[:-1]
+""")
+order_by_counting_children.slips("""
+order_counts_a_double_parent_once: lists_every_node_once
+  -         for parent in node.parents:
+  -             children[id(parent)] -= 1
+  +         for parent in {id(p): p for p in node.parents}.values():
+  +             children[id(parent)] -= 1
+""")
 
 
 @wrong(
@@ -1058,501 +967,251 @@ class EngineOfEdges:
 
 # Accumulation and order.
 
-engine_assigns = changed(
-    EngineOfClosures,
-    "self.grad = g if self.grad is None else self.grad + g",
-    "self.grad = g",
-    fails=[
-        "uses_a_tensor_twice",
-        "step_1_adds_and_multiplies",
-        "step_2_subtracts_divides_and_cubes",
-        "takes_numbers_on_the_left",
-        "waits_for_every_path",
-        "adds_up_in_leaves",
-        "keeps_gradients_apart",
-        "goes_through_a_deep_graph",
-        "keeps_double_precision_with_numbers",
-        "trains_on_your_engine",
-    ],
-)
-engine_adds_in_place = changed(
-    EngineOfPullbacks,
-    "        self.grad = share if self.grad is None else self.grad + share\n",
-    "        if self.grad is None:\n"
-    "            self.grad = share\n"
-    "        else:\n"
-    "            self.grad += share\n",
-    fails=["keeps_gradients_apart"],
-)
-engine_root_last = changed(
-    EngineOfPullbacks,
-    "reversed(order)",
-    "order",
-    fails=[
-        "waits_for_every_path",
-        "step_1_adds_and_multiplies",
-        "step_2_subtracts_divides_and_cubes",
-        "step_3_sums_and_multiplies_matrices",
-        "takes_numbers_on_the_left",
-        "adds_up_in_leaves",
-        "runs_backward_twice",
-        "keeps_gradients_apart",
-        "goes_through_a_deep_graph",
-        "keeps_double_precision_with_numbers",
-        "differentiates_without_torch",
-        "runs_the_convnet_on_your_engine",
-        "measures_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-engine_breadth_first = changed(
-    EngineOfPullbacks,
-    "        order = topological_order(self)\n",
-    "        order, seen = [self], {id(self)}\n"
-    "        for node in order:\n"
-    "            for parent in node.parents:\n"
-    "                if id(parent) not in seen:\n"
-    "                    seen.add(id(parent))\n"
-    "                    order.append(parent)\n"
-    "        order.reverse()\n",
-    fails=["waits_for_every_path"],
-)
-engine_recursive = changed(
-    EngineOfPullbacks,
-    "        order = topological_order(self)\n",
-    "        order, seen = [], set()\n"
-    "\n"
-    "        def visit(node):\n"
-    "            if id(node) not in seen:\n"
-    "                seen.add(id(node))\n"
-    "                for parent in node.parents:\n"
-    "                    visit(parent)\n"
-    "                order.append(node)\n"
-    "\n"
-    "        visit(self)\n",
-    fails=["goes_through_a_deep_graph"],
-)
-engine_dictionary_of_parents = changed(
-    EngineOfPullbacks,
-    "for parent, share in zip(node.parents, shares, strict=True):",
-    "for parent, share in dict(zip(node.parents, shares, strict=True)).items():",
-    fails=["uses_a_tensor_twice"],
-)
-engine_keeps_stale_gradients = changed(
-    EngineOfPullbacks,
-    "            if node.pullback is not None:\n                node.grad = None\n",
-    "            pass\n",
-    fails=["runs_backward_twice"],
-)
-engine_forgets_leaves = changed(
-    EngineOfPullbacks,
-    "            if node.pullback is not None:\n                node.grad = None\n",
-    "            node.grad = None\n",
-    fails=["adds_up_in_leaves"],
-)
-engine_ignores_the_seed = changed(
-    EngineOfPullbacks,
-    "        self._receive(gradient)\n",
-    "        self._receive(torch.ones_like(self.data))\n",
-    fails=[
-        "adds_with_broadcasting",
-        "step_4_knows_four_functions",
-        "multiplies_with_broadcasting",
-        "subtracts_and_negates",
-        "divides",
-        "raises_to_a_power",
-        "takes_numbers_on_the_left",
-        "multiplies_matrices",
-        "multiplies_vectors",
-        "multiplies_stacks_of_matrices",
-        "takes_a_torch_tensor_left_of_matmul",
-        "sums_along_axes",
-        "finds_maxima_along_axes",
-        "shares_the_gradient_of_a_tie",
-        "knows_exp_and_log",
-        "switches_off_at_zero",
-        "survives_large_entries",
-        "uses_a_tensor_twice",
-        "waits_for_every_path",
-        "keeps_gradients_apart",
-    ],
-)
-engine_takes_any_loss = changed(
-    EngineOfPullbacks,
-    "if self.data.numel() > 1:",
-    "if self.data.numel() > 1e9:",
-    fails=["insists_on_a_scalar_loss"],
-)
-engine_stops_below_the_root = changed(
-    EngineOfPullbacks,
-    "        for node in reversed(order):\n",
-    "        for node in (self,):\n",
-    fails=[
-        "step_1_adds_and_multiplies",
-        "step_2_subtracts_divides_and_cubes",
-        "step_3_sums_and_multiplies_matrices",
-        "takes_numbers_on_the_left",
-        "waits_for_every_path",
-        "adds_up_in_leaves",
-        "runs_backward_twice",
-        "keeps_gradients_apart",
-        "goes_through_a_deep_graph",
-        "keeps_double_precision_with_numbers",
-        "runs_the_convnet_on_your_engine",
-        "measures_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-
+EngineOfClosures.slips("""
+engine_assigns: uses_a_tensor_twice step_1_adds_and_multiplies step_2_subtracts_divides_and_cubes
+    takes_numbers_on_the_left waits_for_every_path adds_up_in_leaves keeps_gradients_apart
+    goes_through_a_deep_graph keeps_double_precision_with_numbers trains_on_your_engine
+  - self.grad = g if self.grad is None else self.grad + g
+  + self.grad = g
+""")
+EngineOfPullbacks.slips("""
+engine_adds_in_place: keeps_gradients_apart
+  -         self.grad = share if self.grad is None else self.grad + share
+  +         if self.grad is None:
+  +             self.grad = share
+  +         else:
+  +             self.grad += share
+engine_root_last: waits_for_every_path step_1_adds_and_multiplies step_2_subtracts_divides_and_cubes
+    step_3_sums_and_multiplies_matrices takes_numbers_on_the_left adds_up_in_leaves
+    runs_backward_twice keeps_gradients_apart goes_through_a_deep_graph
+    keeps_double_precision_with_numbers differentiates_without_torch runs_the_convnet_on_your_engine
+    measures_on_your_engine trains_on_your_engine
+  - reversed(order)
+  + order
+engine_breadth_first: waits_for_every_path
+  -         order = topological_order(self)
+  +         order, seen = [self], {id(self)}
+  +         for node in order:
+  +             for parent in node.parents:
+  +                 if id(parent) not in seen:
+  +                     seen.add(id(parent))
+  +                     order.append(parent)
+  +         order.reverse()
+engine_recursive: goes_through_a_deep_graph
+  -         order = topological_order(self)
+  +         order, seen = [], set()
+  +
+  +         def visit(node):
+  +             if id(node) not in seen:
+  +                 seen.add(id(node))
+  +                 for parent in node.parents:
+  +                     visit(parent)
+  +                 order.append(node)
+  +
+  +         visit(self)
+engine_dictionary_of_parents: uses_a_tensor_twice
+  - for parent, share in zip(node.parents, shares, strict=True):
+  + for parent, share in dict(zip(node.parents, shares, strict=True)).items():
+engine_keeps_stale_gradients: runs_backward_twice
+  -             if node.pullback is not None:
+  -                 node.grad = None
+  +             pass
+engine_forgets_leaves: adds_up_in_leaves
+  -             if node.pullback is not None:
+  -                 node.grad = None
+  +             node.grad = None
+engine_ignores_the_seed: adds_with_broadcasting step_4_knows_four_functions
+    multiplies_with_broadcasting subtracts_and_negates divides raises_to_a_power
+    takes_numbers_on_the_left multiplies_matrices multiplies_vectors multiplies_stacks_of_matrices
+    takes_a_torch_tensor_left_of_matmul sums_along_axes finds_maxima_along_axes
+    shares_the_gradient_of_a_tie knows_exp_and_log switches_off_at_zero survives_large_entries
+    uses_a_tensor_twice waits_for_every_path keeps_gradients_apart
+  - self._receive(gradient)
+  + self._receive(torch.ones_like(self.data))
+engine_takes_any_loss: insists_on_a_scalar_loss
+  - if self.data.numel() > 1:
+  + if self.data.numel() > 1e9:
+engine_stops_below_the_root: step_1_adds_and_multiplies step_2_subtracts_divides_and_cubes
+    step_3_sums_and_multiplies_matrices takes_numbers_on_the_left waits_for_every_path
+    adds_up_in_leaves runs_backward_twice keeps_gradients_apart goes_through_a_deep_graph
+    keeps_double_precision_with_numbers runs_the_convnet_on_your_engine measures_on_your_engine
+    trains_on_your_engine
+  - for node in reversed(order):
+  + for node in (self,):
 # Broadcasting.
-
-engine_without_unbroadcast = changed(
-    EngineOfPullbacks,
-    "        share = unbroadcast(share, self.data.shape)\n",
-    "",
-    fails=[
-        "adds_with_broadcasting",
-        "multiplies_with_broadcasting",
-        "subtracts_and_negates",
-        "divides",
-        "multiplies_stacks_of_matrices",
-        "trains_on_your_engine",
-    ],
-)
-engine_sum_without_unbroadcast = changed(
-    changed(
-        EngineOfClosures,
-        "self.take(unbroadcast(out.grad, self.data.shape))",
-        "self.take(out.grad)",
-        fails=["adds_with_broadcasting"],
-    ),
-    "other.take(unbroadcast(out.grad, other.data.shape))",
-    "other.take(out.grad)",
-    fails=["adds_with_broadcasting"],
-)
-engine_product_without_unbroadcast = changed(
-    EngineOfClosures,
-    "other.take(unbroadcast(self.data * out.grad, other.data.shape))",
-    "other.take(self.data * out.grad)",
-    fails=["multiplies_with_broadcasting", "trains_on_your_engine"],
-)
-engine_quotient_without_unbroadcast = changed(
-    EngineOfClosures,
-    "other.take(unbroadcast(share, other.data.shape))\n\n        out._backward = _backward\n"
-    "        return out\n\n    def __rtruediv__",
-    "other.take(share)\n\n        out._backward = _backward\n"
-    "        return out\n\n    def __rtruediv__",
-    fails=["divides"],
-)
+engine_without_unbroadcast: adds_with_broadcasting multiplies_with_broadcasting
+    subtracts_and_negates divides multiplies_stacks_of_matrices trains_on_your_engine
+  -         share = unbroadcast(share, self.data.shape)
+""")
+EngineOfClosures.slips("""
+engine_sum_without_unbroadcast: adds_with_broadcasting
+  - self.take(unbroadcast(out.grad, self.data.shape))
+  + self.take(out.grad)
+  - other.take(unbroadcast(out.grad, other.data.shape))
+  + other.take(out.grad)
+engine_product_without_unbroadcast: multiplies_with_broadcasting trains_on_your_engine
+  - other.take(unbroadcast(self.data * out.grad, other.data.shape))
+  + other.take(self.data * out.grad)
+engine_quotient_without_unbroadcast: divides
+  -             other.take(unbroadcast(share, other.data.shape))
+  -
+  -         out._backward = _backward
+  -         return out
+  -
+  -     def __rtruediv__(self, other):
+  +             other.take(share)
+  +
+  +         out._backward = _backward
+  +         return out
+  +
+  +     def __rtruediv__(self, other):
+""")
 
 # Operators.
 
-engine_late_bound = changed(
-    EngineOfEdges,
-    "lambda g, factor=factor:",
-    "lambda g:",
-    fails=[
-        "multiplies_with_broadcasting",
-        "step_1_adds_and_multiplies",
-        "step_2_subtracts_divides_and_cubes",
-        "subtracts_and_negates",
-        "divides",
-        "takes_numbers_on_the_left",
-        "waits_for_every_path",
-        "adds_up_in_leaves",
-        "runs_backward_twice",
-        "goes_through_a_deep_graph",
-        "keeps_double_precision_with_numbers",
-        "measures_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-engine_product_of_own_factor = changed(
-    EngineOfPullbacks,
-    "lambda g: (g * b, g * a)",
-    "lambda g: (g * a, g * b)",
-    fails=[
-        "multiplies_with_broadcasting",
-        "step_1_adds_and_multiplies",
-        "takes_numbers_on_the_left",
-        "waits_for_every_path",
-        "adds_up_in_leaves",
-        "runs_backward_twice",
-        "goes_through_a_deep_graph",
-        "keeps_double_precision_with_numbers",
-        "measures_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-engine_product_ignores_upstream = changed(
-    EngineOfPullbacks,
-    "lambda g: (g * b, g * a)",
-    "lambda g: (b, a)",
-    fails=[
-        "multiplies_with_broadcasting",
-        "takes_numbers_on_the_left",
-        "uses_a_tensor_twice",
-        "waits_for_every_path",
-        "adds_up_in_leaves",
-        "runs_backward_twice",
-        "keeps_double_precision_with_numbers",
-        "runs_the_convnet_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-engine_difference_without_sign = changed(
-    EngineOfPullbacks,
-    "lambda g: (g, -g)",
-    "lambda g: (g, g)",
-    fails=[
-        "subtracts_and_negates",
-        "step_2_subtracts_divides_and_cubes",
-        "takes_numbers_on_the_left",
-        "keeps_double_precision_with_numbers",
-    ],
-)
-engine_negation_without_sign = changed(
-    EngineOfPullbacks, "lambda g: (-g,)", "lambda g: (g,)", fails=["subtracts_and_negates"]
-)
-engine_quotient_without_sign = changed(
-    EngineOfPullbacks,
-    "-g * a / b**2",
-    "g * a / b**2",
-    fails=[
-        "divides",
-        "step_2_subtracts_divides_and_cubes",
-        "takes_numbers_on_the_left",
-        "keeps_double_precision_with_numbers",
-    ],
-)
-engine_quotient_without_square = changed(
-    EngineOfPullbacks,
-    "-g * a / b**2",
-    "-g * a / b",
-    fails=[
-        "divides",
-        "step_2_subtracts_divides_and_cubes",
-        "takes_numbers_on_the_left",
-        "keeps_double_precision_with_numbers",
-    ],
-)
-engine_power_keeps_the_exponent = changed(
-    EngineOfPullbacks,
-    "a ** (n - 1)",
-    "a ** n",
-    fails=[
-        "raises_to_a_power",
-        "step_2_subtracts_divides_and_cubes",
-        "measures_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-engine_power_without_factor = changed(
-    EngineOfPullbacks,
-    "g * n * a",
-    "g * a",
-    fails=[
-        "raises_to_a_power",
-        "step_2_subtracts_divides_and_cubes",
-        "measures_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-engine_power_is_a_square = changed(
-    EngineOfPullbacks,
-    "g * n * a ** (n - 1)",
-    "g * 2 * a",
-    fails=["raises_to_a_power", "step_2_subtracts_divides_and_cubes"],
-)
-engine_power_ignores_upstream = changed(
-    EngineOfPullbacks,
-    "g * n * a",
-    "n * a",
-    fails=["raises_to_a_power", "measures_on_your_engine", "trains_on_your_engine"],
-)
-engine_without_rsub = changed(
-    EngineOfPullbacks,
-    "def __rsub__",
-    "def rsub",
-    fails=["takes_numbers_on_the_left", "step_2_subtracts_divides_and_cubes"],
-)
-engine_without_rmul = changed(
-    EngineOfPullbacks, "def __rmul__", "def rmul", fails=["takes_numbers_on_the_left"]
-)
-engine_swaps_rsub = changed(
-    EngineOfPullbacks,
-    "return self._wrap(other) - self",
-    "return self - other",
-    fails=["takes_numbers_on_the_left", "step_2_subtracts_divides_and_cubes"],
-)
-engine_swaps_rtruediv = changed(
-    EngineOfPullbacks,
-    "return self._wrap(other) / self",
-    "return self / other",
-    fails=[
-        "takes_numbers_on_the_left",
-        "step_2_subtracts_divides_and_cubes",
-        "keeps_double_precision_with_numbers",
-    ],
-)
-engine_without_rmatmul = changed(
-    EngineOfPullbacks,
-    "def __rmatmul__",
-    "def rmatmul",
-    fails=[
-        "takes_a_torch_tensor_left_of_matmul",
-        "runs_on_your_engine",
-        "runs_the_convnet_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-engine_swaps_rmatmul = changed(
-    EngineOfPullbacks,
-    "return self._wrap(other) @ self",
-    "return self @ other",
-    fails=["takes_a_torch_tensor_left_of_matmul", "runs_on_your_engine", "trains_on_your_engine"],
-)
-engine_numbers_in_float32 = changed(
-    EngineOfPullbacks,
-    "torch.tensor(other, dtype=self.data.dtype)",
-    "torch.tensor(float(other))",
-    fails=["keeps_double_precision_with_numbers"],
-)
-
+EngineOfEdges.slips("""
+engine_late_bound: multiplies_with_broadcasting step_1_adds_and_multiplies
+    step_2_subtracts_divides_and_cubes subtracts_and_negates divides takes_numbers_on_the_left
+    waits_for_every_path adds_up_in_leaves runs_backward_twice goes_through_a_deep_graph
+    keeps_double_precision_with_numbers measures_on_your_engine trains_on_your_engine
+  - lambda g, factor=factor:
+  + lambda g:
+""")
+EngineOfPullbacks.slips("""
+engine_product_of_own_factor: multiplies_with_broadcasting step_1_adds_and_multiplies
+    takes_numbers_on_the_left waits_for_every_path adds_up_in_leaves runs_backward_twice
+    goes_through_a_deep_graph keeps_double_precision_with_numbers measures_on_your_engine
+    trains_on_your_engine
+  - lambda g: (g * b, g * a)
+  + lambda g: (g * a, g * b)
+engine_product_ignores_upstream: multiplies_with_broadcasting takes_numbers_on_the_left
+    uses_a_tensor_twice waits_for_every_path adds_up_in_leaves runs_backward_twice
+    keeps_double_precision_with_numbers runs_the_convnet_on_your_engine trains_on_your_engine
+  - lambda g: (g * b, g * a)
+  + lambda g: (b, a)
+engine_difference_without_sign: subtracts_and_negates step_2_subtracts_divides_and_cubes
+    takes_numbers_on_the_left keeps_double_precision_with_numbers
+  - lambda g: (g, -g)
+  + lambda g: (g, g)
+engine_negation_without_sign: subtracts_and_negates
+  - lambda g: (-g,)
+  + lambda g: (g,)
+engine_quotient_without_sign: divides step_2_subtracts_divides_and_cubes takes_numbers_on_the_left
+    keeps_double_precision_with_numbers
+  - -g * a / b**2
+  + g * a / b**2
+engine_quotient_without_square: divides step_2_subtracts_divides_and_cubes takes_numbers_on_the_left
+    keeps_double_precision_with_numbers
+  - -g * a / b**2
+  + -g * a / b
+engine_power_keeps_the_exponent: raises_to_a_power step_2_subtracts_divides_and_cubes
+    measures_on_your_engine trains_on_your_engine
+  - a ** (n - 1)
+  + a ** n
+engine_power_without_factor: raises_to_a_power step_2_subtracts_divides_and_cubes
+    measures_on_your_engine trains_on_your_engine
+  - g * n * a
+  + g * a
+engine_power_is_a_square: raises_to_a_power step_2_subtracts_divides_and_cubes
+  - g * n * a ** (n - 1)
+  + g * 2 * a
+engine_power_ignores_upstream: raises_to_a_power measures_on_your_engine trains_on_your_engine
+  - g * n * a
+  + n * a
+engine_without_rsub: takes_numbers_on_the_left step_2_subtracts_divides_and_cubes
+  - def __rsub__
+  + def rsub
+engine_without_rmul: takes_numbers_on_the_left
+  - def __rmul__
+  + def rmul
+engine_swaps_rsub: takes_numbers_on_the_left step_2_subtracts_divides_and_cubes
+  - return self._wrap(other) - self
+  + return self - other
+engine_swaps_rtruediv: takes_numbers_on_the_left step_2_subtracts_divides_and_cubes
+    keeps_double_precision_with_numbers
+  - return self._wrap(other) / self
+  + return self / other
+engine_without_rmatmul: takes_a_torch_tensor_left_of_matmul runs_on_your_engine
+    runs_the_convnet_on_your_engine trains_on_your_engine
+  - def __rmatmul__
+  + def rmatmul
+engine_swaps_rmatmul: takes_a_torch_tensor_left_of_matmul runs_on_your_engine trains_on_your_engine
+  - return self._wrap(other) @ self
+  + return self @ other
+engine_numbers_in_float32: keeps_double_precision_with_numbers
+  - torch.tensor(other, dtype=self.data.dtype)
+  + torch.tensor(float(other))
 # Matrix products, sums, maxima.
-
-engine_matmul_without_transpose = changed(
-    EngineOfPullbacks,
-    "return g @ b.T, a.T @ g",
-    "return g @ b, a @ g",
-    fails=["multiplies_matrices"],
-)
-engine_matmul_swapped = changed(
-    EngineOfPullbacks,
-    "return g @ b.T, a.T @ g",
-    "return b.T @ g, g @ a.T",
-    fails=["multiplies_matrices"],
-)
-engine_matmul_for_matrices_only = changed(
-    EngineOfPullbacks,
-    "            if a.ndim == 1 and b.ndim == 1:\n                return g * b, g * a\n",
-    "            if a.ndim == 1 or b.ndim == 1:\n                return g @ b.T, a.T @ g\n",
-    fails=[
-        "multiplies_vectors",
-        "step_3_sums_and_multiplies_matrices",
-        "takes_a_torch_tensor_left_of_matmul",
-        "runs_on_your_engine",
-    ],
-)
-engine_dot_product_fails = changed(
-    EngineOfPullbacks, "return g * b, g * a", "return g @ b, a @ g", fails=["multiplies_vectors"]
-)
-engine_turns_all_axes = changed(
-    EngineOfPullbacks,
-    "return g @ b.mT, a.mT @ g",
-    "return g @ b.mT, a.permute(*reversed(range(a.ndim))) @ g",
-    fails=[
-        "multiplies_stacks_of_matrices",
-        "runs_the_convnet_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-engine_sum_gives_one = changed(
-    EngineOfPullbacks,
-    "return (g.reshape(lost) * torch.ones_like(self.data),)",
-    "return (torch.ones_like(self.data),)",
-    fails=[
-        "sums_along_axes",
-        "runs_backward_twice",
-        "measures_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-engine_sum_without_lost_axis = changed(
-    EngineOfPullbacks,
-    "g.reshape(lost) * torch.ones_like",
-    "g * torch.ones_like",
-    fails=["sums_along_axes", "runs_the_convnet_on_your_engine", "trains_on_your_engine"],
-)
-engine_maximum_of_everything = changed(
-    EngineOfPullbacks,
-    "mask = (self.data == top)",
-    "mask = (self.data == self.data.max())",
-    fails=["finds_maxima_along_axes", "trains_on_your_engine"],
-)
-engine_maximum_gives_to_all = changed(
-    EngineOfPullbacks,
-    "* mask / count",
-    "* torch.ones_like(mask)",
-    fails=[
-        "finds_maxima_along_axes",
-        "step_3_sums_and_multiplies_matrices",
-        "shares_the_gradient_of_a_tie",
-        "trains_on_your_engine",
-    ],
-)
-engine_maximum_doubles_ties = changed(
-    EngineOfPullbacks, "* mask / count", "* mask", fails=["shares_the_gradient_of_a_tie"]
-)
-
+engine_matmul_without_transpose: multiplies_matrices
+  - return g @ b.T, a.T @ g
+  + return g @ b, a @ g
+engine_matmul_swapped: multiplies_matrices
+  - return g @ b.T, a.T @ g
+  + return b.T @ g, g @ a.T
+engine_matmul_for_matrices_only: multiplies_vectors step_3_sums_and_multiplies_matrices
+    takes_a_torch_tensor_left_of_matmul runs_on_your_engine
+  -             if a.ndim == 1 and b.ndim == 1:
+  -                 return g * b, g * a
+  +             if a.ndim == 1 or b.ndim == 1:
+  +                 return g @ b.T, a.T @ g
+engine_dot_product_fails: multiplies_vectors
+  - return g * b, g * a
+  + return g @ b, a @ g
+engine_turns_all_axes: multiplies_stacks_of_matrices runs_the_convnet_on_your_engine
+    trains_on_your_engine
+  - return g @ b.mT, a.mT @ g
+  + return g @ b.mT, a.permute(*reversed(range(a.ndim))) @ g
+engine_sum_gives_one: sums_along_axes runs_backward_twice measures_on_your_engine
+    trains_on_your_engine
+  - return (g.reshape(lost) * torch.ones_like(self.data),)
+  + return (torch.ones_like(self.data),)
+engine_sum_without_lost_axis: sums_along_axes runs_the_convnet_on_your_engine trains_on_your_engine
+  - g.reshape(lost) * torch.ones_like
+  + g * torch.ones_like
+engine_maximum_of_everything: finds_maxima_along_axes trains_on_your_engine
+  - mask = (self.data == top)
+  + mask = (self.data == self.data.max())
+engine_maximum_gives_to_all: finds_maxima_along_axes step_3_sums_and_multiplies_matrices
+    shares_the_gradient_of_a_tie trains_on_your_engine
+  - * mask / count
+  + * torch.ones_like(mask)
+engine_maximum_doubles_ties: shares_the_gradient_of_a_tie
+  - * mask / count
+  + * mask
 # Functions.
-
-engine_exp_ignores_upstream = changed(
-    EngineOfPullbacks,
-    "lambda g: (g * e,)",
-    "lambda g: (e,)",
-    fails=["knows_exp_and_log", "step_4_knows_four_functions", "waits_for_every_path"],
-)
-engine_log_of_its_value = changed(
-    EngineOfPullbacks,
-    "lambda g: (g / x,)",
-    "lambda g: (g / x.log(),)",
-    fails=["knows_exp_and_log", "step_4_knows_four_functions"],
-)
-engine_relu_on_at_zero = changed(
-    EngineOfPullbacks,
-    "lambda g: (g * (r > 0),)",
-    "lambda g: (g * (r >= 0),)",
-    fails=["switches_off_at_zero", "trains_on_your_engine"],
-)
-engine_relu_passes_zero = changed(
-    EngineOfPullbacks, "g * (r > 0)", "g * (self.data >= 0)", fails=["switches_off_at_zero"]
-)
-engine_relu_in_place = changed(
-    EngineOfPullbacks,
-    "self.data.clamp(min=0)",
-    "self.data.clamp_(min=0)",
-    fails=["leaves_operands_alone"],
-)
-engine_sigmoid_overflows = changed(
-    EngineOfPullbacks,
-    "lambda g: (g * s * (1 - s),)",
-    "lambda g: (g * (-self.data).exp() * s * s,)",
-    fails=["survives_large_entries"],
-)
-engine_sigmoid_twice = changed(
-    EngineOfPullbacks,
-    "lambda g: (g * s * (1 - s),)",
-    "lambda g: (g * torch.sigmoid(s) * (1 - torch.sigmoid(s)),)",
-    fails=["survives_large_entries", "step_4_knows_four_functions"],
-)
-engine_sigmoid_plus = changed(
-    EngineOfPullbacks,
-    "s * (1 - s)",
-    "s * (1 + s)",
-    fails=["survives_large_entries", "step_4_knows_four_functions"],
-)
-engine_exp_by_torch = changed(
-    EngineOfPullbacks,
-    '        return Tensor(e, (self,), "exp", lambda g: (g * e,))',
-    "        def pullback(g):\n"
-    "            x = self.data.clone().requires_grad_()\n"
-    "            (x.exp() * g).sum().backward()\n"
-    "            return (x.grad,)\n"
-    "\n"
-    '        return Tensor(e, (self,), "exp", pullback)',
-    fails=["differentiates_without_torch"],
-)
+engine_exp_ignores_upstream: knows_exp_and_log step_4_knows_four_functions waits_for_every_path
+  - lambda g: (g * e,)
+  + lambda g: (e,)
+engine_log_of_its_value: knows_exp_and_log step_4_knows_four_functions
+  - lambda g: (g / x,)
+  + lambda g: (g / x.log(),)
+engine_relu_on_at_zero: switches_off_at_zero trains_on_your_engine
+  - lambda g: (g * (r > 0),)
+  + lambda g: (g * (r >= 0),)
+engine_relu_passes_zero: switches_off_at_zero
+  - g * (r > 0)
+  + g * (self.data >= 0)
+engine_relu_in_place: leaves_operands_alone
+  - self.data.clamp(min=0)
+  + self.data.clamp_(min=0)
+engine_sigmoid_overflows: survives_large_entries
+  - lambda g: (g * s * (1 - s),)
+  + lambda g: (g * (-self.data).exp() * s * s,)
+engine_sigmoid_twice: survives_large_entries step_4_knows_four_functions
+  - lambda g: (g * s * (1 - s),)
+  + lambda g: (g * torch.sigmoid(s) * (1 - torch.sigmoid(s)),)
+engine_sigmoid_plus: survives_large_entries step_4_knows_four_functions
+  - s * (1 - s)
+  + s * (1 + s)
+engine_exp_by_torch: differentiates_without_torch
+  -         return Tensor(e, (self,), "exp", lambda g: (g * e,))
+  +         def pullback(g):
+  +             x = self.data.clone().requires_grad_()
+  +             (x.exp() * g).sum().backward()
+  +             return (x.grad,)
+  +
+  +         return Tensor(e, (self,), "exp", pullback)
+""")
 
 
 # ----------------------------------------------------------------------------- sigmoid_backward
@@ -1638,62 +1297,43 @@ def conv_windows(gradient, image, kernel):
     return torch.einsum("ijpq,pq->ij", around, kernel.flip(0, 1)), of_kernel
 
 
-conv_turned = changed(
-    conv_windows, "kernel.flip(0, 1)", "kernel", fails=["is_the_adjoint_map", "follows_one_window"]
-)
-conv_overwrites = changed(
-    conv_loop_over_the_kernel,
-    "columns] += gradient",
-    "columns] = gradient",
-    fails=["is_the_adjoint_map", "follows_one_window"],
-)
-conv_ignores_the_gradient = changed(
-    conv_loop_over_the_kernel,
-    "(gradient * image[p : p + rows, q : q + columns]).sum()",
-    "image[p : p + rows, q : q + columns].sum()",
-    fails=["sums_over_all_positions", "follows_one_window"],
-)
-conv_kernel_transposed = changed(
-    conv_windows,
-    '"ij,ijpq->pq"',
-    '"ij,ijpq->qp"',
-    fails=["sums_over_all_positions", "follows_one_window"],
-)
-conv_kernel_turned = changed(
-    conv_windows,
-    'torch.einsum("ij,ijpq->pq", gradient, windows)',
-    'torch.einsum("ij,ijpq->pq", gradient, windows).flip(0, 1)',
-    fails=["sums_over_all_positions", "follows_one_window"],
-)
-conv_mean_over_positions = changed(
-    conv_loop_over_the_kernel,
-    "(gradient * image[p : p + rows, q : q + columns]).sum()",
-    "(gradient * image[p : p + rows, q : q + columns]).mean()",
-    fails=["sums_over_all_positions", "follows_one_window"],
-)
-conv_two_by_two = changed(
-    changed(
-        conv_loop_over_the_kernel,
-        "range(kernel.shape[0])",
-        "range(2)",
-        fails=["sums_over_all_positions"],
-    ),
-    "range(kernel.shape[1])",
-    "range(2)",
-    fails=["is_the_adjoint_map", "sums_over_all_positions"],
-)
-conv_float32 = changed(
-    conv_loop_over_the_kernel,
-    "torch.zeros_like(image)",
-    "torch.zeros(image.shape)",
-    fails=["is_the_adjoint_map"],
-)
-conv_float32_kernel = changed(
-    conv_loop_over_the_kernel,
-    "torch.zeros_like(kernel)",
-    "torch.zeros(kernel.shape)",
-    fails=["sums_over_all_positions"],
-)
+conv_windows.slips("""
+conv_turned: is_the_adjoint_map follows_one_window
+  - kernel.flip(0, 1)
+  + kernel
+""")
+conv_loop_over_the_kernel.slips("""
+conv_overwrites: is_the_adjoint_map follows_one_window
+  - columns] += gradient
+  + columns] = gradient
+conv_ignores_the_gradient: sums_over_all_positions follows_one_window
+  - (gradient * image[p : p + rows, q : q + columns]).sum()
+  + image[p : p + rows, q : q + columns].sum()
+""")
+conv_windows.slips("""
+conv_kernel_transposed: sums_over_all_positions follows_one_window
+  - "ij,ijpq->pq"
+  + "ij,ijpq->qp"
+conv_kernel_turned: sums_over_all_positions follows_one_window
+  - torch.einsum("ij,ijpq->pq", gradient, windows)
+  + torch.einsum("ij,ijpq->pq", gradient, windows).flip(0, 1)
+""")
+conv_loop_over_the_kernel.slips("""
+conv_mean_over_positions: sums_over_all_positions follows_one_window
+  - (gradient * image[p : p + rows, q : q + columns]).sum()
+  + (gradient * image[p : p + rows, q : q + columns]).mean()
+conv_two_by_two: is_the_adjoint_map sums_over_all_positions
+  - range(kernel.shape[0])
+  + range(2)
+  - range(kernel.shape[1])
+  + range(2)
+conv_float32: is_the_adjoint_map
+  - torch.zeros_like(image)
+  + torch.zeros(image.shape)
+conv_float32_kernel: sums_over_all_positions
+  - torch.zeros_like(kernel)
+  + torch.zeros(kernel.shape)
+""")
 
 
 @wrong("conv2d_backward", fails=["is_the_adjoint_map", "sums_over_all_positions"])
@@ -1749,71 +1389,42 @@ def pool_index_add(gradient, image, size, stride):
     return flat.reshape(image.shape)
 
 
-pool_overwrites = changed(
-    pool_strict_comparison,
-    "result[best] += gradient",
-    "result[best] = gradient",
-    fails=["adds_up_where_windows_overlap", "routes_to_the_winners"],
-)
-pool_last_of_a_tie = changed(
-    pool_strict_comparison,
-    "image[row, column] > image[best]",
-    "image[row, column] >= image[best]",
-    fails=["gives_a_tie_to_the_first"],
-)
-pool_ignores_the_gradient = changed(
-    pool_strict_comparison,
-    "+= gradient[i, j]",
-    "+= 1",
-    fails=[
-        "routes_to_the_winners",
-        "adds_up_where_windows_overlap",
-        "moves_by_the_stride",
-        "gives_a_tie_to_the_first",
-    ],
-)
-pool_stride_one = changed(
-    changed(
-        pool_strict_comparison,
-        "best = (i * stride, j * stride)\n",
-        "best = (i, j)\n",
-        fails=["moves_by_the_stride"],
-    ),
-    "for row in range(i * stride, i * stride + size):\n"
-    "                for column in range(j * stride, j * stride + size):",
-    "for row in range(i, i + size):\n                for column in range(j, j + size):",
-    fails=["moves_by_the_stride"],
-)
-pool_stride_is_the_size = changed(
-    pool_index_add,
-    "    windows = image.unfold",
-    "    stride = size\n"
-    "    gradient = gradient[: image.shape[0] // size, : image.shape[1] // size]\n"
-    "    windows = image.unfold",
-    fails=[
-        "moves_by_the_stride",
-        "routes_to_the_winners",
-        "adds_up_where_windows_overlap",
-        "gives_a_tie_to_the_first",
-    ],
-)
-pool_flat_index = changed(
-    pool_index_add,
-    "place // size",
-    "place % size",
-    fails=[
-        "routes_to_the_winners",
-        "adds_up_where_windows_overlap",
-        "moves_by_the_stride",
-        "gives_a_tie_to_the_first",
-    ],
-)
-pool_float32 = changed(
-    pool_strict_comparison,
-    "torch.zeros_like(image)",
-    "torch.zeros(image.shape)",
-    fails=["adds_up_where_windows_overlap", "moves_by_the_stride", "gives_a_tie_to_the_first"],
-)
+pool_strict_comparison.slips("""
+pool_overwrites: adds_up_where_windows_overlap routes_to_the_winners
+  - result[best] += gradient
+  + result[best] = gradient
+pool_last_of_a_tie: gives_a_tie_to_the_first
+  - image[row, column] > image[best]
+  + image[row, column] >= image[best]
+pool_ignores_the_gradient: routes_to_the_winners adds_up_where_windows_overlap moves_by_the_stride
+    gives_a_tie_to_the_first
+  - += gradient[i, j]
+  + += 1
+pool_stride_one: moves_by_the_stride
+  - best = (i * stride, j * stride)
+  + best = (i, j)
+  -             for row in range(i * stride, i * stride + size):
+  -                 for column in range(j * stride, j * stride + size):
+  +             for row in range(i, i + size):
+  +                 for column in range(j, j + size):
+""")
+pool_index_add.slips("""
+pool_stride_is_the_size: moves_by_the_stride routes_to_the_winners adds_up_where_windows_overlap
+    gives_a_tie_to_the_first
+  -     windows = image.unfold(0, size, stride).unfold(1, size, stride).flatten(2)
+  +     stride = size
+  +     gradient = gradient[: image.shape[0] // size, : image.shape[1] // size]
+  +     windows = image.unfold(0, size, stride).unfold(1, size, stride).flatten(2)
+pool_flat_index: routes_to_the_winners adds_up_where_windows_overlap moves_by_the_stride
+    gives_a_tie_to_the_first
+  - place // size
+  + place % size
+""")
+pool_strict_comparison.slips("""
+pool_float32: adds_up_where_windows_overlap moves_by_the_stride gives_a_tie_to_the_first
+  - torch.zeros_like(image)
+  + torch.zeros(image.shape)
+""")
 
 
 @wrong("max_pool2d_backward", fails=["gives_a_tie_to_the_first"])
@@ -1830,20 +1441,15 @@ def pool_splits_a_tie(gradient, image, size, stride):
     return result
 
 
-pool_doubles_a_tie = changed(
-    pool_splits_a_tie, "* won / won.sum()", "* won", fails=["gives_a_tie_to_the_first"]
-)
-pool_splits_among_all = changed(
-    pool_splits_a_tie,
-    "gradient[i, j] * won / won.sum()",
-    "gradient[i, j] / size**2",
-    fails=[
-        "routes_to_the_winners",
-        "adds_up_where_windows_overlap",
-        "moves_by_the_stride",
-        "gives_a_tie_to_the_first",
-    ],
-)
+pool_splits_a_tie.slips("""
+pool_doubles_a_tie: gives_a_tie_to_the_first
+  - * won / won.sum()
+  + * won
+pool_splits_among_all: routes_to_the_winners adds_up_where_windows_overlap moves_by_the_stride
+    gives_a_tie_to_the_first
+  - gradient[i, j] * won / won.sum()
+  + gradient[i, j] / size**2
+""")
 
 
 @wrong("max_pool2d_backward", fails=["gives_a_tie_to_the_first"])
@@ -1902,39 +1508,28 @@ class LinearReversed:
         return self.w @ x.T
 
 
-linear_model_sums_rows = changed(
-    LinearProducts,
-    ".sum(1)",
-    ".sum()",
-    fails=["weighs_the_features", "passes_gradients_to_w", "runs_on_your_engine", "takes_one_step"],
-)
-linear_model_without_sum = changed(
-    LinearProducts,
-    ".sum(1)",
-    "",
-    fails=["weighs_the_features", "passes_gradients_to_w", "runs_on_your_engine", "takes_one_step"],
-)
-linear_model_wrong_axis = changed(
-    LinearProducts,
-    ".sum(1)",
-    ".sum(0)",
-    fails=["weighs_the_features", "passes_gradients_to_w", "runs_on_your_engine", "takes_one_step"],
-)
-linear_model_of_data = changed(
-    LinearProducts,
-    "x * self.w",
-    "x * self.w.data",
-    fails=["passes_gradients_to_w", "runs_on_your_engine", "takes_one_step"],
-)
-linear_model_of_torch = changed(
-    LinearProducts, "(x * self.w).sum(1)", "torch.mv(x, self.w)", fails=["runs_on_your_engine"]
-)
-linear_model_of_tensors = changed(
-    LinearProducts,
-    "return (x * self.w).sum(1)",
-    "w = self.w if isinstance(self.w, Tensor) else Tensor(self.w)\n        return (x * w).sum(1)",
-    fails=["passes_gradients_to_w", "weighs_the_features", "takes_one_step", "returns_floats"],
-)
+LinearProducts.slips("""
+linear_model_sums_rows: weighs_the_features passes_gradients_to_w runs_on_your_engine takes_one_step
+  - .sum(1)
+  + .sum()
+linear_model_without_sum: weighs_the_features passes_gradients_to_w runs_on_your_engine
+    takes_one_step
+  - .sum(1)
+linear_model_wrong_axis: weighs_the_features passes_gradients_to_w runs_on_your_engine
+    takes_one_step
+  - .sum(1)
+  + .sum(0)
+linear_model_of_data: passes_gradients_to_w runs_on_your_engine takes_one_step
+  - x * self.w
+  + x * self.w.data
+linear_model_of_torch: runs_on_your_engine
+  - (x * self.w).sum(1)
+  + torch.mv(x, self.w)
+linear_model_of_tensors: passes_gradients_to_w weighs_the_features takes_one_step returns_floats
+  -         return (x * self.w).sum(1)
+  +         w = self.w if isinstance(self.w, Tensor) else Tensor(self.w)
+  +         return (x * w).sum(1)
+""")
 
 
 # ----------------------------------------------------------------------------- ToyConvnet
@@ -1970,45 +1565,23 @@ class ConvnetOwnWindows:
         return (hidden * self.u).sum((2, 1))
 
 
-convnet_without_relu = changed(
-    ConvnetPoolsFirst,
-    ".relu()",
-    "",
-    fails=["agrees_with_layers_of_torch", "computes_the_layers", "trains_on_your_engine"],
-)
-convnet_mean_pool = changed(
-    ConvnetPoolsFirst,
-    ".amax(dim=2).relu()",
-    ".relu().sum(2) / 2",
-    fails=["agrees_with_layers_of_torch", "computes_the_layers", "trains_on_your_engine"],
-)
-convnet_sums_the_batch = changed(
-    ConvnetPoolsFirst,
-    ".sum(dim=2).sum(dim=1)",
-    ".sum()",
-    fails=[
-        "computes_the_layers",
-        "agrees_with_layers_of_torch",
-        "runs_the_convnet_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-convnet_turned_filters = changed(
-    ConvnetPoolsFirst,
-    "cut_windows(x)",
-    "cut_windows(x).flip(3)",
-    fails=["agrees_with_layers_of_torch", "computes_the_layers", "trains_on_your_engine"],
-)
-convnet_data = changed(
-    ConvnetPoolsFirst,
-    "cut_windows(x) @ self.w)",
-    "cut_windows(x) @ self.w.data)",
-    fails=[
-        "passes_gradients_to_filters",
-        "runs_the_convnet_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
+ConvnetPoolsFirst.slips("""
+convnet_without_relu: agrees_with_layers_of_torch computes_the_layers trains_on_your_engine
+  - .relu()
+convnet_mean_pool: agrees_with_layers_of_torch computes_the_layers trains_on_your_engine
+  - .amax(dim=2).relu()
+  + .relu().sum(2) / 2
+convnet_sums_the_batch: computes_the_layers agrees_with_layers_of_torch
+    runs_the_convnet_on_your_engine trains_on_your_engine
+  - .sum(dim=2).sum(dim=1)
+  + .sum()
+convnet_turned_filters: agrees_with_layers_of_torch computes_the_layers trains_on_your_engine
+  - cut_windows(x)
+  + cut_windows(x).flip(3)
+convnet_data: passes_gradients_to_filters runs_the_convnet_on_your_engine trains_on_your_engine
+  - cut_windows(x) @ self.w)
+  + cut_windows(x) @ self.w.data)
+""")
 
 
 @wrong("ToyConvnet", fails=["passes_gradients_to_filters"])
@@ -2025,47 +1598,37 @@ class ConvnetWithNoGrad:
             return (hidden.amax(2) * self.u).sum((1, 2))
 
 
-convnet_functions_of_torch = changed(
-    ConvnetOwnWindows,
-    "(both @ self.w).relu().amax(2)",
-    "torch.relu(both @ self.w).amax(2)",
-    fails=["runs_the_convnet_on_your_engine", "trains_on_your_engine"],
-)
-convnet_max_values = changed(
-    ConvnetOwnWindows,
-    ".relu().amax(2)",
-    ".relu().max(2).values",
-    fails=["runs_the_convnet_on_your_engine", "trains_on_your_engine"],
-)
-convnet_relu_at_the_end = changed(
-    changed(ConvnetPoolsFirst, ".relu()", "", fails=["agrees_with_layers_of_torch"]),
-    ".sum(dim=2).sum(dim=1)",
-    ".sum(dim=2).sum(dim=1).relu()",
-    fails=["agrees_with_layers_of_torch", "computes_the_layers", "trains_on_your_engine"],
-)
-convnet_dense_transposed = changed(
-    ConvnetOwnWindows,
-    "(hidden * self.u).sum((2, 1))",
-    "(hidden * (self.u.T if isinstance(hidden, torch.Tensor) else self.u)).sum((2, 1))",
-    fails=["agrees_with_layers_of_torch", "computes_the_layers"],
-)
-convnet_dense_without_sum_over_windows = changed(
-    ConvnetPoolsFirst,
-    ".sum(dim=2).sum(dim=1)",
-    ".sum(dim=2)",
-    fails=[
-        "computes_the_layers",
-        "agrees_with_layers_of_torch",
-        "runs_the_convnet_on_your_engine",
-        "trains_on_your_engine",
-    ],
-)
-convnet_filters_as_rows = changed(
-    ConvnetOwnWindows,
-    "(both @ self.w)",
-    "(both.flip(3) @ self.w)",
-    fails=["agrees_with_layers_of_torch", "computes_the_layers", "trains_on_your_engine"],
-)
+ConvnetOwnWindows.slips("""
+convnet_functions_of_torch: runs_the_convnet_on_your_engine trains_on_your_engine
+  - (both @ self.w).relu().amax(2)
+  + torch.relu(both @ self.w).amax(2)
+convnet_max_values: runs_the_convnet_on_your_engine trains_on_your_engine
+  - .relu().amax(2)
+  + .relu().max(2).values
+""")
+ConvnetPoolsFirst.slips("""
+convnet_relu_at_the_end: agrees_with_layers_of_torch computes_the_layers trains_on_your_engine
+  - .relu()
+  +
+  - .sum(dim=2).sum(dim=1)
+  + .sum(dim=2).sum(dim=1).relu()
+""")
+ConvnetOwnWindows.slips("""
+convnet_dense_transposed: agrees_with_layers_of_torch computes_the_layers
+  - (hidden * self.u).sum((2, 1))
+  + (hidden * (self.u.T if isinstance(hidden, torch.Tensor) else self.u)).sum((2, 1))
+""")
+ConvnetPoolsFirst.slips("""
+convnet_dense_without_sum_over_windows: computes_the_layers agrees_with_layers_of_torch
+    runs_the_convnet_on_your_engine trains_on_your_engine
+  - .sum(dim=2).sum(dim=1)
+  + .sum(dim=2)
+""")
+ConvnetOwnWindows.slips("""
+convnet_filters_as_rows: agrees_with_layers_of_torch computes_the_layers trains_on_your_engine
+  - (both @ self.w)
+  + (both.flip(3) @ self.w)
+""")
 
 
 # ----------------------------------------------------------------------------- regularized_loss
@@ -2086,157 +1649,65 @@ def loss_builtin_sum(prediction, target, parameters, decay):
     return ((target - prediction) ** 2 / target.shape[0]).sum() + 0.5 * decay * penalty
 
 
-loss_without_half = changed(
-    loss_products,
-    "penalty * decay / 2",
-    "penalty * decay",
-    fails=[
-        "adds_error_and_penalty",
-        "penalises_every_parameter",
-        "can_be_differentiated_twice_over",
-        "measures_on_your_engine",
-        "agrees_for_several_steps",
-    ],
-)
-loss_summed = changed(
-    loss_products,
-    " * (1 / len(target))",
-    "",
-    fails=[
-        "penalises_every_parameter",
-        "adds_error_and_penalty",
-        "can_be_differentiated_twice_over",
-        "measures_on_your_engine",
-        "takes_one_step",
-        "agrees_for_several_steps",
-        "uses_the_last_few_examples",
-        "ignores_old_gradients",
-        "trains_on_your_engine",
-    ],
-)
-loss_half_error = changed(
-    loss_products,
-    "(1 / len(target))",
-    "(0.5 / len(target))",
-    fails=[
-        "adds_error_and_penalty",
-        "penalises_every_parameter",
-        "can_be_differentiated_twice_over",
-        "measures_on_your_engine",
-        "takes_one_step",
-        "agrees_for_several_steps",
-        "uses_the_last_few_examples",
-        "ignores_old_gradients",
-        "trains_on_your_engine",
-    ],
-)
-loss_first_parameter = changed(
-    loss_products,
-    "in parameters:",
-    "in parameters[:1]:",
-    fails=["penalises_every_parameter", "adds_error_and_penalty", "agrees_for_several_steps"],
-)
-loss_last_parameter = changed(
-    loss_products,
-    "(p * p).sum() + penalty",
-    "(p * p).sum()",
-    fails=["penalises_every_parameter", "adds_error_and_penalty", "agrees_for_several_steps"],
-)
-loss_first_two_parameters = changed(
-    loss_products, "in parameters:", "in parameters[:2]:", fails=["penalises_every_parameter"]
-)
-loss_norm = changed(
-    loss_products,
-    "(p * p).sum()",
-    "((p * p).sum()) ** 0.5",
-    fails=[
-        "adds_error_and_penalty",
-        "penalises_every_parameter",
-        "can_be_differentiated_twice_over",
-        "measures_on_your_engine",
-        "takes_one_step",
-        "agrees_for_several_steps",
-    ],
-)
-loss_absolute = changed(
-    loss_products,
-    "(p * p).sum()",
-    "((p * p) ** 0.5).sum()",
-    fails=[
-        "adds_error_and_penalty",
-        "penalises_every_parameter",
-        "can_be_differentiated_twice_over",
-        "measures_on_your_engine",
-        "takes_one_step",
-        "agrees_for_several_steps",
-    ],
-)
-loss_mean_penalty = changed(
-    loss_products,
-    "(p * p).sum()",
-    "(p * p).sum() / p.data.numel()",
-    fails=[
-        "adds_error_and_penalty",
-        "penalises_every_parameter",
-        "can_be_differentiated_twice_over",
-        "measures_on_your_engine",
-        "agrees_for_several_steps",
-    ],
-)
-loss_constant_penalty = changed(
-    loss_products,
-    "(p * p).sum()",
-    "(p.data * p.data).sum()",
-    fails=[
-        "can_be_differentiated_twice_over",
-        "measures_on_your_engine",
-        "agrees_for_several_steps",
-    ],
-)
-loss_penalty_with_no_grad = changed(
-    loss_products,
-    "    for p in parameters:\n        penalty = (p * p).sum() + penalty\n",
-    "    with torch.no_grad():\n"
-    "        for p in parameters:\n"
-    "            penalty = (p * p).sum() + penalty\n",
-    fails=["can_be_differentiated_twice_over", "agrees_for_several_steps"],
-)
-loss_without_penalty = changed(
-    loss_products,
-    " + penalty * decay / 2",
-    "",
-    fails=[
-        "adds_error_and_penalty",
-        "penalises_every_parameter",
-        "can_be_differentiated_twice_over",
-        "measures_on_your_engine",
-        "agrees_for_several_steps",
-    ],
-)
-loss_adds_decay_only = changed(
-    loss_products,
-    "penalty * decay / 2",
-    "decay / 2",
-    fails=[
-        "adds_error_and_penalty",
-        "penalises_every_parameter",
-        "can_be_differentiated_twice_over",
-        "measures_on_your_engine",
-        "agrees_for_several_steps",
-    ],
-)
-loss_subtracts_penalty = changed(
-    loss_products,
-    " + penalty * decay / 2",
-    " - penalty * decay / 2",
-    fails=[
-        "adds_error_and_penalty",
-        "penalises_every_parameter",
-        "can_be_differentiated_twice_over",
-        "measures_on_your_engine",
-        "agrees_for_several_steps",
-    ],
-)
+loss_products.slips("""
+loss_without_half: adds_error_and_penalty penalises_every_parameter can_be_differentiated_twice_over
+    measures_on_your_engine agrees_for_several_steps
+  - penalty * decay / 2
+  + penalty * decay
+loss_summed: penalises_every_parameter adds_error_and_penalty can_be_differentiated_twice_over
+    measures_on_your_engine takes_one_step agrees_for_several_steps uses_the_last_few_examples
+    ignores_old_gradients trains_on_your_engine
+  - () * (1 / len(target))
+  + ()
+loss_half_error: adds_error_and_penalty penalises_every_parameter can_be_differentiated_twice_over
+    measures_on_your_engine takes_one_step agrees_for_several_steps uses_the_last_few_examples
+    ignores_old_gradients trains_on_your_engine
+  - (1 / len(target))
+  + (0.5 / len(target))
+loss_first_parameter: penalises_every_parameter adds_error_and_penalty agrees_for_several_steps
+  - in parameters:
+  + in parameters[:1]:
+loss_last_parameter: penalises_every_parameter adds_error_and_penalty agrees_for_several_steps
+  - (p * p).sum() + penalty
+  + (p * p).sum()
+loss_first_two_parameters: penalises_every_parameter
+  - in parameters:
+  + in parameters[:2]:
+loss_norm: adds_error_and_penalty penalises_every_parameter can_be_differentiated_twice_over
+    measures_on_your_engine takes_one_step agrees_for_several_steps
+  - (p * p).sum()
+  + ((p * p).sum()) ** 0.5
+loss_absolute: adds_error_and_penalty penalises_every_parameter can_be_differentiated_twice_over
+    measures_on_your_engine takes_one_step agrees_for_several_steps
+  - (p * p).sum()
+  + ((p * p) ** 0.5).sum()
+loss_mean_penalty: adds_error_and_penalty penalises_every_parameter can_be_differentiated_twice_over
+    measures_on_your_engine agrees_for_several_steps
+  - (p * p).sum()
+  + (p * p).sum() / p.data.numel()
+loss_constant_penalty: can_be_differentiated_twice_over measures_on_your_engine
+    agrees_for_several_steps
+  - (p * p).sum()
+  + (p.data * p.data).sum()
+loss_penalty_with_no_grad: can_be_differentiated_twice_over agrees_for_several_steps
+  -     for p in parameters:
+  -         penalty = (p * p).sum() + penalty
+  +     with torch.no_grad():
+  +         for p in parameters:
+  +             penalty = (p * p).sum() + penalty
+loss_without_penalty: adds_error_and_penalty penalises_every_parameter
+    can_be_differentiated_twice_over measures_on_your_engine agrees_for_several_steps
+  - )) + penalty * decay / 2
+  + ))
+loss_adds_decay_only: adds_error_and_penalty penalises_every_parameter
+    can_be_differentiated_twice_over measures_on_your_engine agrees_for_several_steps
+  - penalty * decay / 2
+  + decay / 2
+loss_subtracts_penalty: adds_error_and_penalty penalises_every_parameter
+    can_be_differentiated_twice_over measures_on_your_engine agrees_for_several_steps
+  - + penalty * decay / 2
+  + - penalty * decay / 2
+""")
 
 
 @wrong("regularized_loss", fails=["measures_on_your_engine", "trains_on_your_engine"])
@@ -2304,110 +1775,60 @@ def train_clears_afterwards(model, x, y, lr, decay, batch):
     return history
 
 
-train_without_clearing = changed(
-    train_split,
-    "        for p in parameters:\n            p.grad = None\n",
-    "",
-    fails=[
-        "agrees_for_several_steps",
-        "uses_the_last_few_examples",
-        "ignores_old_gradients",
-        "trains_on_your_engine",
-    ],
-)
-train_clears_too_late = changed(
-    train_clears_afterwards,
-    "    parameters = list(model.parameters())\n    for p in parameters:\n        p.grad = None\n",
-    "    parameters = list(model.parameters())\n",
-    fails=["ignores_old_gradients"],
-)
-train_drops_the_rest = changed(
-    train_clears_afterwards,
-    "while start < len(x):",
-    "while start + batch <= len(x):",
-    fails=["uses_the_last_few_examples"],
-)
-train_same_batch = changed(
-    train_split,
-    "regularized_loss(model(rows), targets, ",
-    "regularized_loss(model(x[:batch]), y[:batch], ",
-    fails=[
-        "agrees_for_several_steps",
-        "uses_the_last_few_examples",
-        "ignores_old_gradients",
-        "trains_on_your_engine",
-    ],
-)
-train_up_the_hill = changed(
-    train_split,
-    "p.data -= lr * p.grad",
-    "p.data += lr * p.grad",
-    fails=[
-        "takes_one_step",
-        "agrees_for_several_steps",
-        "uses_the_last_few_examples",
-        "ignores_old_gradients",
-        "trains_on_your_engine",
-    ],
-)
-train_without_decay = changed(
-    train_split,
-    "targets, parameters, decay)",
-    "targets, parameters, 0.0)",
-    fails=["agrees_for_several_steps"],
-)
-train_without_rate = changed(
-    train_split,
-    "lr * p.grad",
-    "p.grad",
-    fails=[
-        "takes_one_step",
-        "agrees_for_several_steps",
-        "uses_the_last_few_examples",
-        "ignores_old_gradients",
-        "trains_on_your_engine",
-    ],
-)
-train_decays_twice = changed(
-    train_split, "lr * p.grad", "lr * (p.grad + decay * p.data)", fails=["agrees_for_several_steps"]
-)
-train_all_at_once = changed(
-    changed(train_split, "x.split(batch)", "x.split(len(x))", fails=["agrees_for_several_steps"]),
-    "y.split(batch)",
-    "y.split(len(y))",
-    fails=[
-        "agrees_for_several_steps",
-        "uses_the_last_few_examples",
-        "ignores_old_gradients",
-        "returns_floats",
-        "trains_on_your_engine",
-    ],
-)
-train_keeps_tensors = changed(
-    train_split, "losses += [float(loss.data)]", "losses += [loss.data]", fails=["returns_floats"]
-)
-train_first_parameter = changed(
-    train_split,
-    "        for p in parameters:\n            p.data -= lr * p.grad\n",
-    "        parameters[0].data -= lr * parameters[0].grad\n",
-    fails=[
-        "agrees_for_several_steps",
-        "uses_the_last_few_examples",
-        "ignores_old_gradients",
-        "trains_on_your_engine",
-    ],
-)
-train_loss_after_the_step = changed(
-    train_split,
-    "losses += [float(loss.data)]",
-    "losses += [float(regularized_loss(model(rows), targets, parameters, decay).data)]",
-    fails=[
-        "agrees_for_several_steps",
-        "takes_one_step",
-        "uses_the_last_few_examples",
-        "ignores_old_gradients",
-    ],
-)
+train_split.slips("""
+train_without_clearing: agrees_for_several_steps uses_the_last_few_examples ignores_old_gradients
+    trains_on_your_engine
+  -         for p in parameters:
+  -             p.grad = None
+""")
+train_clears_afterwards.slips("""
+train_clears_too_late: ignores_old_gradients
+  -     parameters = list(model.parameters())
+  -     for p in parameters:
+  -         p.grad = None
+  +     parameters = list(model.parameters())
+train_drops_the_rest: uses_the_last_few_examples
+  - while start < len(x):
+  + while start + batch <= len(x):
+""")
+train_split.slips("""
+train_same_batch: agrees_for_several_steps uses_the_last_few_examples ignores_old_gradients
+    trains_on_your_engine
+  - regularized_loss(model(rows), targets,
+  + regularized_loss(model(x[:batch]), y[:batch],
+train_up_the_hill: takes_one_step agrees_for_several_steps uses_the_last_few_examples
+    ignores_old_gradients trains_on_your_engine
+  - p.data -= lr * p.grad
+  + p.data += lr * p.grad
+train_without_decay: agrees_for_several_steps
+  - targets, parameters, decay)
+  + targets, parameters, 0.0)
+train_without_rate: takes_one_step agrees_for_several_steps uses_the_last_few_examples
+    ignores_old_gradients trains_on_your_engine
+  - lr * p.grad
+  + p.grad
+train_decays_twice: agrees_for_several_steps
+  - lr * p.grad
+  + lr * (p.grad + decay * p.data)
+train_all_at_once: agrees_for_several_steps uses_the_last_few_examples ignores_old_gradients
+    returns_floats trains_on_your_engine
+  - x.split(batch)
+  + x.split(len(x))
+  - y.split(batch)
+  + y.split(len(y))
+train_keeps_tensors: returns_floats
+  - losses += [float(loss.data)]
+  + losses += [loss.data]
+train_first_parameter: agrees_for_several_steps uses_the_last_few_examples ignores_old_gradients
+    trains_on_your_engine
+  -         for p in parameters:
+  -             p.data -= lr * p.grad
+  +         parameters[0].data -= lr * parameters[0].grad
+train_loss_after_the_step: agrees_for_several_steps takes_one_step uses_the_last_few_examples
+    ignores_old_gradients
+  - losses += [float(loss.data)]
+  + losses += [float(regularized_loss(model(rows), targets, parameters, decay).data)]
+""")
 
 
 @wrong(
@@ -2446,15 +1867,9 @@ def train_with_no_grad(model, x, y, lr, decay, batch):
     return losses
 
 
-train_rebinds = changed(
-    train_with_no_grad,
-    "p -= lr * p.grad",
-    "p = p - lr * p.grad",
-    fails=[
-        "agrees_for_several_steps",
-        "takes_one_step",
-        "uses_the_last_few_examples",
-        "ignores_old_gradients",
-        "trains_on_your_engine",
-    ],
-)
+train_with_no_grad.slips("""
+train_rebinds: agrees_for_several_steps takes_one_step uses_the_last_few_examples
+    ignores_old_gradients trains_on_your_engine
+  - p -= lr * p.grad
+  + p = p - lr * p.grad
+""")

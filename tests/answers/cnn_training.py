@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from autograder.course.corpus import changed, right, wrong
+from autograder.course.corpus import right, wrong
 
 # ----------------------------------------------------------------------------- make_loaders
 
@@ -69,67 +69,40 @@ def loaders_plain(train_images, train_labels, test_images, test_labels, batch_si
     return train_loader, test_loader
 
 
-loaders_not_normalised = changed(
-    loaders_plain,
-    "train, test = (train - mean) / std, (test - mean) / std",
-    "train, test = train / 255, test / 255",
-    fails=["normalises_five_tiny_pictures", "normalises_by_the_training_set"],
-)
-loaders_test_by_itself = changed(
-    loaders_plain,
-    "(test - mean) / std",
-    "(test - test.mean()) / test.std()",
-    fails=["normalises_five_tiny_pictures", "normalises_by_the_training_set"],
-    hint_of="normalises_by_the_training_set",
-)
-loaders_by_all_images = changed(
-    loaders_plain,
-    "mean, std = train.mean(), train.std()",
-    "everything = torch.cat([train, test])\n    mean, std = everything.mean(), everything.std()",
-    fails=["normalises_five_tiny_pictures", "normalises_by_the_training_set"],
-    hint_of="normalises_by_the_training_set",
-)
-loaders_by_the_test_set = changed(
-    loaders_plain,
-    "train.mean(), train.std()",
-    "test.mean(), test.std()",
-    fails=["normalises_five_tiny_pictures", "normalises_by_the_training_set"],
-    hint_of="normalises_by_the_training_set",
-)
-loaders_each_image_by_itself = changed(
-    loaders_plain,
-    "(train - mean) / std, (test - mean) / std",
-    "((x - x.mean((1, 2, 3), True)) / x.std((1, 2, 3), keepdim=True) for x in (train, test))",
-    fails=[
-        "normalises_by_the_training_set",
-        "normalises_five_tiny_pictures",
-        "keeps_images_and_labels_together",
-    ],
-)
-loaders_each_pixel_by_itself = changed(
-    loaders_plain,
-    "train.mean(), train.std()",
-    "train.mean(dim=0), train.std(dim=0) + 1e-6",
-    fails=["normalises_by_the_training_set", "normalises_five_tiny_pictures"],
-)
-loaders_by_the_variance = changed(
-    loaders_plain,
-    "train.mean(), train.std()",
-    "train.mean(), train.var()",
-    fails=["normalises_by_the_training_set", "normalises_five_tiny_pictures"],
-)
-loaders_without_the_mean = changed(
-    loaders_plain,
-    "(train - mean) / std, (test - mean) / std",
-    "train / std, test / std",
-    fails=["normalises_by_the_training_set", "normalises_five_tiny_pictures"],
-)
-loaders_unshuffled = changed(
-    loaders_plain,
-    "shuffle=True",
-    "shuffle=False",
-    fails=["shuffles_anew_in_every_epoch", "takes_the_order_from_the_seed"],
-)
+loaders_plain.slips("""
+loaders_not_normalised: normalises_five_tiny_pictures normalises_by_the_training_set
+  - train, test = (train - mean) / std, (test - mean) / std
+  + train, test = train / 255, test / 255
+loaders_test_by_itself: normalises_five_tiny_pictures normalises_by_the_training_set
+    hint_of=normalises_by_the_training_set
+  - (test - mean) / std
+  + (test - test.mean()) / test.std()
+loaders_by_all_images: normalises_five_tiny_pictures normalises_by_the_training_set
+    hint_of=normalises_by_the_training_set
+  -     mean, std = train.mean(), train.std()
+  +     everything = torch.cat([train, test])
+  +     mean, std = everything.mean(), everything.std()
+loaders_by_the_test_set: normalises_five_tiny_pictures normalises_by_the_training_set
+    hint_of=normalises_by_the_training_set
+  - train.mean(), train.std()
+  + test.mean(), test.std()
+loaders_each_image_by_itself: normalises_by_the_training_set normalises_five_tiny_pictures
+    keeps_images_and_labels_together
+  - (train - mean) / std, (test - mean) / std
+  + ((x - x.mean((1, 2, 3), True)) / x.std((1, 2, 3), keepdim=True) for x in (train, test))
+loaders_each_pixel_by_itself: normalises_by_the_training_set normalises_five_tiny_pictures
+  - train.mean(), train.std()
+  + train.mean(dim=0), train.std(dim=0) + 1e-6
+loaders_by_the_variance: normalises_by_the_training_set normalises_five_tiny_pictures
+  - train.mean(), train.std()
+  + train.mean(), train.var()
+loaders_without_the_mean: normalises_by_the_training_set normalises_five_tiny_pictures
+  - (train - mean) / std, (test - mean) / std
+  + train / std, test / std
+loaders_unshuffled: shuffles_anew_in_every_epoch takes_the_order_from_the_seed
+  - shuffle=True
+  + shuffle=False
+""")
 
 
 @wrong("make_loaders", fails=["shuffles_anew_in_every_epoch"])
@@ -166,79 +139,43 @@ def loaders_labels_apart(train_images, train_labels, test_images, test_labels, b
     return Loader(), torch.utils.data.DataLoader(test_set, batch_size)
 
 
-loaders_drop_the_last = changed(
-    loaders_plain,
-    "shuffle=True, generator=generator",
-    "shuffle=True, generator=generator, drop_last=True",
-    fails=["shows_every_example_once"],
-)
-loaders_drop_the_last_of_the_test = changed(
-    loaders_plain,
-    "DataLoader(test_set, batch_size=batch_size)",
-    "DataLoader(test_set, batch_size=batch_size, drop_last=True)",
-    fails=[
-        "shows_every_example_once",
-        "leaves_the_test_set_in_order",
-        "normalises_five_tiny_pictures",
-    ],
-)
-loaders_with_replacement = changed(
-    loaders_plain,
-    "shuffle=True, generator=generator",
-    "sampler=torch.utils.data.RandomSampler(train_set, True, generator=generator)",
-    fails=["shows_every_example_once", "normalises_by_the_training_set"],
-)
-loaders_shuffle_the_test = changed(
-    loaders_plain,
-    "DataLoader(test_set, batch_size=batch_size)",
-    "DataLoader(test_set, batch_size=batch_size, shuffle=True)",
-    fails=["leaves_the_test_set_in_order"],
-)
-loaders_without_the_seed = changed(
-    loaders_plain,
-    "shuffle=True, generator=generator",
-    "shuffle=True",
-    fails=["takes_the_order_from_the_seed"],
-)
-loaders_seed_all_numbers = changed(
-    loaders_plain,
-    "generator = torch.Generator().manual_seed(seed)",
-    "generator = torch.manual_seed(seed)",
-    fails=["takes_the_order_from_the_seed"],
-)
-loaders_of_one_seed = changed(
-    loaders_plain, "manual_seed(seed)", "manual_seed(0)", fails=["takes_the_order_from_the_seed"]
-)
-loaders_without_channels = changed(
-    loaders_plain,
-    "train_images.float()[:, None], test_images.float()[:, None]",
-    "train_images.float(), test_images.float()",
-    fails=["normalises_five_tiny_pictures", "normalises_by_the_training_set"],
-)
-loaders_of_all_in_one = changed(
-    loaders_plain,
-    "train_set, batch_size=batch_size",
-    "train_set, batch_size=len(train_set)",
-    fails=["shows_every_example_once"],
-)
-loaders_train_on_the_test = changed(
-    loaders_plain,
-    "TensorDataset(train, train_labels)",
-    "TensorDataset(torch.cat([train, test]), torch.cat([train_labels, test_labels]))",
-    fails=[
-        "shows_every_example_once",
-        "normalises_by_the_training_set",
-        "normalises_five_tiny_pictures",
-    ],
-)
-
-
-loaders_for_one_epoch = changed(
-    loaders_plain,
-    "return train_loader, test_loader",
-    "return iter(train_loader), iter(test_loader)",
-    fails=["shuffles_anew_in_every_epoch", "shows_every_example_once"],
-)
+loaders_plain.slips("""
+loaders_drop_the_last: shows_every_example_once
+  - shuffle=True, generator=generator
+  + shuffle=True, generator=generator, drop_last=True
+loaders_drop_the_last_of_the_test: shows_every_example_once leaves_the_test_set_in_order
+    normalises_five_tiny_pictures
+  - DataLoader(test_set, batch_size=batch_size)
+  + DataLoader(test_set, batch_size=batch_size, drop_last=True)
+loaders_with_replacement: shows_every_example_once normalises_by_the_training_set
+  - shuffle=True, generator=generator
+  + sampler=torch.utils.data.RandomSampler(train_set, True, generator=generator)
+loaders_shuffle_the_test: leaves_the_test_set_in_order
+  - DataLoader(test_set, batch_size=batch_size)
+  + DataLoader(test_set, batch_size=batch_size, shuffle=True)
+loaders_without_the_seed: takes_the_order_from_the_seed
+  - shuffle=True, generator=generator
+  + shuffle=True
+loaders_seed_all_numbers: takes_the_order_from_the_seed
+  - generator = torch.Generator().manual_seed(seed)
+  + generator = torch.manual_seed(seed)
+loaders_of_one_seed: takes_the_order_from_the_seed
+  - manual_seed(seed)
+  + manual_seed(0)
+loaders_without_channels: normalises_five_tiny_pictures normalises_by_the_training_set
+  - train_images.float()[:, None], test_images.float()[:, None]
+  + train_images.float(), test_images.float()
+loaders_of_all_in_one: shows_every_example_once
+  - train_set, batch_size=batch_size
+  + train_set, batch_size=len(train_set)
+loaders_train_on_the_test: shows_every_example_once normalises_by_the_training_set
+    normalises_five_tiny_pictures
+  - TensorDataset(train, train_labels)
+  + TensorDataset(torch.cat([train, test]), torch.cat([train_labels, test_labels]))
+loaders_for_one_epoch: shuffles_anew_in_every_epoch shows_every_example_once
+  - return train_loader, test_loader
+  + return iter(train_loader), iter(test_loader)
+""")
 
 
 # ----------------------------------------------------------------------------- SoftmaxRegression
@@ -265,66 +202,40 @@ class SoftmaxByHand(nn.Module):
         return images.reshape(len(images), -1) @ self.weight.T + self.bias
 
 
-softmax_probabilities = changed(
-    SoftmaxInOneSequence,
-    "return self.layers(images)",
-    "return self.layers(images).softmax(dim=1)",
-    fails=["returns_linear_scores"],
-)
-softmax_log_probabilities = changed(
-    SoftmaxInOneSequence,
-    "return self.layers(images)",
-    "return self.layers(images).log_softmax(dim=1)",
-    fails=["returns_linear_scores"],
-)
-softmax_over_the_batch = changed(
-    SoftmaxInOneSequence,
-    "return self.layers(images)",
-    "return self.layers(images).softmax(dim=0)",
-    fails=["returns_linear_scores"],
-)
-softmax_with_relu = changed(
-    SoftmaxInOneSequence,
-    "nn.Linear(pixels, classes))",
-    "nn.Linear(pixels, classes), nn.ReLU())",
-    fails=["returns_linear_scores"],
-)
-softmax_of_absolute_pixels = changed(
-    SoftmaxInOneSequence,
-    "return self.layers(images)",
-    "return self.layers(images.abs())",
-    fails=["returns_linear_scores"],
-)
-softmax_without_bias = changed(
-    SoftmaxInOneSequence,
-    "nn.Linear(pixels, classes)",
-    "nn.Linear(pixels, classes, bias=False)",
-    fails=["registers_one_layer"],
-)
-softmax_for_digits_only = changed(
-    SoftmaxInOneSequence,
-    "nn.Linear(pixels, classes)",
-    "nn.Linear(784, 10)",
-    fails=["registers_one_layer", "returns_linear_scores", "scores_a_single_image"],
-)
-softmax_drops_the_batch = changed(
-    SoftmaxByHand,
-    "images.reshape(len(images), -1)",
-    "images.flatten()",
-    fails=["scores_three_images", "returns_linear_scores", "scores_a_single_image"],
-)
-softmax_squeezes = changed(
-    SoftmaxByHand,
-    "images.reshape(len(images), -1)",
-    "images.reshape(len(images), -1).squeeze()",
-    fails=["scores_a_single_image"],
-)
-softmax_only_the_rows = changed(
-    SoftmaxByHand,
-    "images.reshape(len(images), -1)",
-    "images.flatten(2)",
-    fails=["scores_three_images", "returns_linear_scores", "scores_a_single_image"],
-)
+SoftmaxInOneSequence.slips("""
+softmax_probabilities: returns_linear_scores
+  - return self.layers(images)
+  + return self.layers(images).softmax(dim=1)
+softmax_log_probabilities: returns_linear_scores
+  - return self.layers(images)
+  + return self.layers(images).log_softmax(dim=1)
+softmax_over_the_batch: returns_linear_scores
+  - return self.layers(images)
+  + return self.layers(images).softmax(dim=0)
+softmax_with_relu: returns_linear_scores
+  - nn.Linear(pixels, classes))
+  + nn.Linear(pixels, classes), nn.ReLU())
+softmax_of_absolute_pixels: returns_linear_scores
+  - return self.layers(images)
+  + return self.layers(images.abs())
+softmax_without_bias: registers_one_layer
+  - nn.Linear(pixels, classes)
+  + nn.Linear(pixels, classes, bias=False)
+softmax_for_digits_only: registers_one_layer returns_linear_scores scores_a_single_image
+  - nn.Linear(pixels, classes)
+  + nn.Linear(784, 10)
+""")
+SoftmaxByHand.slips("""
+softmax_drops_the_batch: scores_three_images returns_linear_scores scores_a_single_image
+  - images.reshape(len(images), -1)
+  + images.flatten()
+softmax_squeezes: scores_a_single_image
+  - images.reshape(len(images), -1)
+  + images.reshape(len(images), -1).squeeze()
+softmax_only_the_rows: scores_three_images returns_linear_scores scores_a_single_image
+  - images.reshape(len(images), -1)
+  + images.flatten(2)
+""")
 
 
 @wrong("SoftmaxRegression", fails=["registers_one_layer"])
@@ -378,91 +289,53 @@ class MLPOfFunctions(nn.Module):
         return self.output(out)
 
 
-mlp_always_drops = changed(
-    MLPOfFunctions,
-    ", training=self.training",
-    "",
-    fails=["computes_an_mlp_by_hand", "keeps_all_units_in_evaluation"],
-    hint_of="keeps_all_units_in_evaluation",
-)
-mlp_never_drops = changed(
-    MLPOfFunctions, "training=self.training", "training=False", fails=["drops_every_hidden_unit"]
-)
-mlp_drops_a_fixed_share = changed(
-    MLPOfModules,
-    "nn.Dropout(dropout)",
-    "nn.Dropout(0.5 if dropout else 0.0)",
-    fails=["drops_every_hidden_unit"],
-)
-mlp_drops_the_pixels = changed(
-    MLPOfModules,
-    "out = self.dropout(layer(out).relu())",
-    "out = layer(self.dropout(out)).relu()",
-    fails=["drops_every_hidden_unit"],
-)
-mlp_drops_in_the_first_layer_only = changed(
-    MLPOfModules,
-    "out = self.dropout(layer(out).relu())",
-    "out = layer(out).relu()\n"
-    "            out = self.dropout(out) if layer is self.layers[0] else out",
-    fails=["drops_every_hidden_unit"],
-)
-mlp_drops_the_scores = changed(
-    MLPOfModules,
-    "return self.layers[-1](out)",
-    "return self.dropout(self.layers[-1](out))",
-    fails=["drops_every_hidden_unit"],
-)
-mlp_without_relu = changed(
-    MLPOfModules,
-    "layer(out).relu()",
-    "layer(out)",
-    fails=["computes_an_mlp_by_hand", "follows_the_mlp_formula"],
-)
-mlp_with_sigmoid = changed(
-    MLPOfModules,
-    "layer(out).relu()",
-    "layer(out).sigmoid()",
-    fails=["computes_an_mlp_by_hand", "follows_the_mlp_formula"],
-)
-mlp_relu_at_the_end = changed(
-    MLPOfModules,
-    "return self.layers[-1](out)",
-    "return self.layers[-1](out).relu()",
-    fails=["follows_the_mlp_formula", "drops_every_hidden_unit"],
-)
-mlp_softmax_at_the_end = changed(
-    MLPOfModules,
-    "return self.layers[-1](out)",
-    "return self.layers[-1](out).softmax(dim=1)",
-    fails=["computes_an_mlp_by_hand", "follows_the_mlp_formula", "drops_every_hidden_unit"],
-    hint_of="follows_the_mlp_formula",
-)
-mlp_softmax_over_the_batch = changed(
-    MLPOfModules,
-    "return self.layers[-1](out)",
-    "return self.layers[-1](out).softmax(dim=0)",
-    fails=["computes_an_mlp_by_hand", "follows_the_mlp_formula", "drops_every_hidden_unit"],
-    hint_of="follows_the_mlp_formula",
-)
-mlp_squeezes = changed(
-    MLPOfModules,
-    "return self.layers[-1](out)",
-    "return self.layers[-1](out).squeeze()",
-    fails=["feeds_a_single_image_through"],
-)
-mlp_drops_the_batch = changed(
-    MLPOfModules,
-    "images.flatten(1)",
-    "images.flatten()",
-    fails=[
-        "computes_an_mlp_by_hand",
-        "follows_the_mlp_formula",
-        "keeps_all_units_in_evaluation",
-        "drops_every_hidden_unit",
-        "feeds_a_single_image_through",
-    ],
-)
+MLPOfFunctions.slips("""
+mlp_always_drops: computes_an_mlp_by_hand keeps_all_units_in_evaluation
+    hint_of=keeps_all_units_in_evaluation
+  - , training=self.training
+mlp_never_drops: drops_every_hidden_unit
+  - training=self.training
+  + training=False
+""")
+MLPOfModules.slips("""
+mlp_drops_a_fixed_share: drops_every_hidden_unit
+  - nn.Dropout(dropout)
+  + nn.Dropout(0.5 if dropout else 0.0)
+mlp_drops_the_pixels: drops_every_hidden_unit
+  - out = self.dropout(layer(out).relu())
+  + out = layer(self.dropout(out)).relu()
+mlp_drops_in_the_first_layer_only: drops_every_hidden_unit
+  -             out = self.dropout(layer(out).relu())
+  +             out = layer(out).relu()
+  +             out = self.dropout(out) if layer is self.layers[0] else out
+mlp_drops_the_scores: drops_every_hidden_unit
+  - return self.layers[-1](out)
+  + return self.dropout(self.layers[-1](out))
+mlp_without_relu: computes_an_mlp_by_hand follows_the_mlp_formula
+  - layer(out).relu()
+  + layer(out)
+mlp_with_sigmoid: computes_an_mlp_by_hand follows_the_mlp_formula
+  - layer(out).relu()
+  + layer(out).sigmoid()
+mlp_relu_at_the_end: follows_the_mlp_formula drops_every_hidden_unit
+  - return self.layers[-1](out)
+  + return self.layers[-1](out).relu()
+mlp_softmax_at_the_end: computes_an_mlp_by_hand follows_the_mlp_formula drops_every_hidden_unit
+    hint_of=follows_the_mlp_formula
+  - return self.layers[-1](out)
+  + return self.layers[-1](out).softmax(dim=1)
+mlp_softmax_over_the_batch: computes_an_mlp_by_hand follows_the_mlp_formula drops_every_hidden_unit
+    hint_of=follows_the_mlp_formula
+  - return self.layers[-1](out)
+  + return self.layers[-1](out).softmax(dim=0)
+mlp_squeezes: feeds_a_single_image_through
+  - return self.layers[-1](out)
+  + return self.layers[-1](out).squeeze()
+mlp_drops_the_batch: computes_an_mlp_by_hand follows_the_mlp_formula keeps_all_units_in_evaluation
+    drops_every_hidden_unit feeds_a_single_image_through
+  - images.flatten(1)
+  + images.flatten()
+""")
 
 
 @wrong(
@@ -496,12 +369,11 @@ class MLPOneHiddenLayer(nn.Module):
         return self.last(self.dropout(self.first(images.flatten(1)).relu()))
 
 
-mlp_without_bias = changed(
-    MLPOfModules,
-    "nn.Linear(widths[k], widths[k + 1])",
-    "nn.Linear(widths[k], widths[k + 1], bias=k == len(hidden))",
-    fails=["registers_every_hidden_layer", "computes_an_mlp_by_hand", "follows_the_mlp_formula"],
-)
+MLPOfModules.slips("""
+mlp_without_bias: registers_every_hidden_layer computes_an_mlp_by_hand follows_the_mlp_formula
+  - nn.Linear(widths[k], widths[k + 1])
+  + nn.Linear(widths[k], widths[k + 1], bias=k == len(hidden))
+""")
 
 
 # ----------------------------------------------------------------------------- CNN
@@ -599,131 +471,79 @@ class TwoConvolutionsABlock(nn.Module):
         return self.dense(images.flatten(1))
 
 
-cnn_one_pooling = changed(
-    LeNet,
-    "nn.functional.max_pool2d(self.conv2(out).relu(), 2)",
-    "self.conv2(out).relu()[:, :, ::2, ::2]",
-    fails=["alternates_convolutions_and_pooling"],
-)
-cnn_average_pooling = changed(
-    LeNet,
-    "nn.functional.max_pool2d(self.conv2(out).relu(), 2)",
-    "nn.functional.avg_pool2d(self.conv2(out).relu(), 2)",
-    fails=["alternates_convolutions_and_pooling"],
-)
-cnn_pools_twice_at_the_end = changed(
-    LeNet,
-    "nn.functional.max_pool2d(self.norm1(self.conv1(images)).relu(), 2)\n"
-    "        out = nn.functional.max_pool2d(self.conv2(out).relu(), 2)",
-    "self.conv2(self.norm1(self.conv1(images)).relu()).relu()\n"
-    "        out = nn.functional.max_pool2d(nn.functional.max_pool2d(out, 2)[:, :, 1:11, 1:11], 2)",
-    fails=["alternates_convolutions_and_pooling"],
-)
-cnn_one_nonlinearity = changed(
-    LeNet,
-    "nn.functional.max_pool2d(self.norm1(self.conv1(images)).relu(), 2)\n"
-    "        out = nn.functional.max_pool2d(self.conv2(out).relu(), 2)",
-    "nn.functional.max_pool2d(self.norm1(self.conv1(images)), 2)\n"
-    "        out = nn.functional.max_pool2d(self.conv2(out), 2)",
-    fails=["has_a_nonlinearity_in_each_block"],
-)
-cnn_without_normalisation = changed(
-    LeNet, "nn.BatchNorm2d(6)", "nn.Identity()", fails=["normalises_over_the_batch"]
-)
-cnn_group_normalisation = changed(
-    LeNet, "nn.BatchNorm2d(6)", "nn.GroupNorm(2, 6)", fails=["normalises_over_the_batch"]
-)
-cnn_normalises_always = changed(
-    LeNet,
-    "nn.BatchNorm2d(6)",
-    "nn.BatchNorm2d(6, track_running_stats=False)",
-    fails=["normalises_over_the_batch", "treats_every_image_alone"],
-)
-cnn_without_dropout = changed(
-    LeNet, "nn.Dropout(0.5)", "nn.Identity()", fails=["switches_dropout_with_the_mode"]
-)
-cnn_always_drops = changed(
-    LeNet,
-    "self.drop(self.dense1(out.flatten(1)).relu())",
-    "nn.functional.dropout(self.dense1(out.flatten(1)).relu(), 0.3)",
-    fails=["switches_dropout_with_the_mode", "treats_every_image_alone"],
-)
-cnn_softmax = changed(
-    LeNet,
-    "return self.dense2(out)",
-    "return self.dense2(out).softmax(dim=1)",
-    fails=["returns_raw_scores"],
-)
-cnn_log_softmax = changed(
-    LeNet,
-    "return self.dense2(out)",
-    "return self.dense2(out).log_softmax(dim=1)",
-    fails=["returns_raw_scores"],
-)
-cnn_softmax_over_the_batch = changed(
-    LeNet,
-    "return self.dense2(out)",
-    "return self.dense2(out).softmax(dim=0)",
-    fails=["returns_raw_scores", "treats_every_image_alone"],
-)
-cnn_relu_at_the_end = changed(
-    LeNet,
-    "return self.dense2(out)",
-    "return self.dense2(out).relu()",
-    fails=["returns_raw_scores"],
-)
-cnn_squeezes = changed(
-    LeNet,
-    "return self.dense2(out)",
-    "return self.dense2(out).squeeze()",
-    fails=["treats_every_image_alone"],
-)
-cnn_flattens_the_batch = changed(
-    LeNet,
-    "self.dense1(out.flatten(1))",
-    "self.dense1(out.flatten())",
-    fails=[
-        "scores_four_digits",
-        "alternates_convolutions_and_pooling",
-        "has_a_nonlinearity_in_each_block",
-        "normalises_over_the_batch",
-        "switches_dropout_with_the_mode",
-        "returns_raw_scores",
-        "treats_every_image_alone",
-        "trains_its_convolutions",
-        "learns_ten_patterns",
-    ],
-)
-cnn_forgets_the_batch = changed(
-    LeNet,
-    "out.flatten(1)",
-    "out.mean(dim=0, keepdim=True).expand_as(out).flatten(1)",
-    fails=["treats_every_image_alone", "learns_ten_patterns"],
-)
-cnn_cuts_the_graph = changed(
-    LeNet, "out.flatten(1)", "out.detach().flatten(1)", fails=["trains_its_convolutions"]
-)
-cnn_in_a_list = changed(
-    LeNet,
-    "self.conv2 = nn.Conv2d(6, 16, 5)",
-    "self.others = [nn.Conv2d(6, 16, 5)]\n        self.conv2 = lambda out: self.others[0](out)",
-    fails=["trains_its_convolutions"],
-)
-cnn_constant = changed(
-    LeNet,
-    "out.flatten(1)",
-    "0 * out.flatten(1)",
-    fails=["learns_ten_patterns"],
-)
-cnn_far_too_much_dropout = changed(
-    LeNet, "nn.Dropout(0.5)", "nn.Dropout(0.99)", fails=["learns_ten_patterns"]
-)
-cnn_too_many_parameters = changed(
-    LeNet,
-    "self.drop = nn.Dropout(0.5)",
-    "self.drop = nn.Dropout(0.5)\n        self.spare = nn.Linear(1000, 500)",
-    fails=["scores_four_digits"],
-)
+LeNet.slips("""
+cnn_one_pooling: alternates_convolutions_and_pooling
+  - nn.functional.max_pool2d(self.conv2(out).relu(), 2)
+  + self.conv2(out).relu()[:, :, ::2, ::2]
+cnn_average_pooling: alternates_convolutions_and_pooling
+  - nn.functional.max_pool2d(self.conv2(out).relu(), 2)
+  + nn.functional.avg_pool2d(self.conv2(out).relu(), 2)
+cnn_pools_twice_at_the_end: alternates_convolutions_and_pooling
+  -         out = nn.functional.max_pool2d(self.norm1(self.conv1(images)).relu(), 2)
+  -         out = nn.functional.max_pool2d(self.conv2(out).relu(), 2)
+  +         out = self.conv2(self.norm1(self.conv1(images)).relu()).relu()
+  +         out = nn.functional.max_pool2d(nn.functional.max_pool2d(out, 2)[:, :, 1:11, 1:11], 2)
+cnn_one_nonlinearity: has_a_nonlinearity_in_each_block
+  -         out = nn.functional.max_pool2d(self.norm1(self.conv1(images)).relu(), 2)
+  -         out = nn.functional.max_pool2d(self.conv2(out).relu(), 2)
+  +         out = nn.functional.max_pool2d(self.norm1(self.conv1(images)), 2)
+  +         out = nn.functional.max_pool2d(self.conv2(out), 2)
+cnn_without_normalisation: normalises_over_the_batch
+  - nn.BatchNorm2d(6)
+  + nn.Identity()
+cnn_group_normalisation: normalises_over_the_batch
+  - nn.BatchNorm2d(6)
+  + nn.GroupNorm(2, 6)
+cnn_normalises_always: normalises_over_the_batch treats_every_image_alone
+  - nn.BatchNorm2d(6)
+  + nn.BatchNorm2d(6, track_running_stats=False)
+cnn_without_dropout: switches_dropout_with_the_mode
+  - nn.Dropout(0.5)
+  + nn.Identity()
+cnn_always_drops: switches_dropout_with_the_mode treats_every_image_alone
+  - self.drop(self.dense1(out.flatten(1)).relu())
+  + nn.functional.dropout(self.dense1(out.flatten(1)).relu(), 0.3)
+cnn_softmax: returns_raw_scores
+  - return self.dense2(out)
+  + return self.dense2(out).softmax(dim=1)
+cnn_log_softmax: returns_raw_scores
+  - return self.dense2(out)
+  + return self.dense2(out).log_softmax(dim=1)
+cnn_softmax_over_the_batch: returns_raw_scores treats_every_image_alone
+  - return self.dense2(out)
+  + return self.dense2(out).softmax(dim=0)
+cnn_relu_at_the_end: returns_raw_scores
+  - return self.dense2(out)
+  + return self.dense2(out).relu()
+cnn_squeezes: treats_every_image_alone
+  - return self.dense2(out)
+  + return self.dense2(out).squeeze()
+cnn_flattens_the_batch: scores_four_digits alternates_convolutions_and_pooling
+    has_a_nonlinearity_in_each_block normalises_over_the_batch switches_dropout_with_the_mode
+    returns_raw_scores treats_every_image_alone trains_its_convolutions learns_ten_patterns
+  - self.dense1(out.flatten(1))
+  + self.dense1(out.flatten())
+cnn_forgets_the_batch: treats_every_image_alone learns_ten_patterns
+  - out.flatten(1)
+  + out.mean(dim=0, keepdim=True).expand_as(out).flatten(1)
+cnn_cuts_the_graph: trains_its_convolutions
+  - out.flatten(1)
+  + out.detach().flatten(1)
+cnn_in_a_list: trains_its_convolutions
+  -         self.conv2 = nn.Conv2d(6, 16, 5)
+  +         self.others = [nn.Conv2d(6, 16, 5)]
+  +         self.conv2 = lambda out: self.others[0](out)
+cnn_constant: learns_ten_patterns
+  - out.flatten(1)
+  + 0 * out.flatten(1)
+cnn_far_too_much_dropout: learns_ten_patterns
+  - nn.Dropout(0.5)
+  + nn.Dropout(0.99)
+cnn_too_many_parameters: scores_four_digits
+  -         self.drop = nn.Dropout(0.5)
+  +         self.drop = nn.Dropout(0.5)
+  +         self.spare = nn.Linear(1000, 500)
+""")
 
 
 # ----------------------------------------------------------------------------- train_epoch
@@ -780,181 +600,96 @@ def train_plain(model, loader, optimizer, loss_function=nn.functional.cross_entr
     return total / count
 
 
-train_mean_of_means = changed(
-    train_plain,
-    "total += len(labels) * loss.item()\n        count += len(labels)",
-    "total += loss.item()\n        count += 1",
-    fails=["averages_over_the_examples"],
-)
-train_sum_of_losses = changed(
-    train_plain,
-    "return total / count",
-    "return total",
-    fails=[
-        "trains_on_one_batch",
-        "averages_over_the_examples",
-        "lowers_the_loss_of_one_batch",
-        "repeats_the_same_step",
-        "uses_the_given_loss_function",
-    ],
-)
-train_last_loss = changed(
-    train_plain,
-    "return total / count",
-    "return loss.item()",
-    fails=["averages_over_the_examples"],
-)
-train_loss_after_the_step = changed(
-    train_plain,
-    "total += len(labels) * loss.item()",
-    "total += len(labels) * loss_function(model(images), labels).item()",
-    fails=[
-        "trains_on_one_batch",
-        "lowers_the_loss_of_one_batch",
-        "overfits_in_training_mode",
-        "repeats_the_same_step",
-    ],
-)
-train_without_zero_grad = changed(
-    train_plain,
-    "optimizer.zero_grad()",
-    "pass",
-    fails=["steps_after_every_batch", "forgets_older_gradients", "repeats_the_same_step"],
-)
-train_zero_grad_last = changed(
-    train_plain,
-    "        optimizer.zero_grad()\n        loss = loss_function(model(images), labels)\n"
-    "        loss.backward()\n        optimizer.step()",
-    "        loss = loss_function(model(images), labels)\n"
-    "        loss.backward()\n        optimizer.step()\n        optimizer.zero_grad()",
-    fails=["forgets_older_gradients"],
-)
-train_zero_grad_after_backward = changed(
-    train_plain,
-    "        optimizer.zero_grad()\n        loss = loss_function(model(images), labels)\n"
-    "        loss.backward()",
-    "        loss = loss_function(model(images), labels)\n"
-    "        loss.backward()\n        optimizer.zero_grad()",
-    fails=[
-        "trains_on_one_batch",
-        "steps_after_every_batch",
-        "lowers_the_loss_of_one_batch",
-        "repeats_the_same_step",
-        "uses_the_given_optimizer",
-    ],
-)
-train_zero_grad_once = changed(
-    train_plain,
-    "        optimizer.zero_grad()\n        loss =",
-    "        if count == 0:\n            optimizer.zero_grad()\n        loss =",
-    fails=["steps_after_every_batch"],
-)
-train_without_a_step = changed(
-    train_plain,
-    "optimizer.step()",
-    "pass",
-    fails=[
-        "trains_on_one_batch",
-        "steps_after_every_batch",
-        "lowers_the_loss_of_one_batch",
-        "repeats_the_same_step",
-        "uses_the_given_optimizer",
-    ],
-)
-train_without_backward = changed(
-    train_plain,
-    "loss.backward()",
-    "pass",
-    fails=[
-        "trains_on_one_batch",
-        "steps_after_every_batch",
-        "lowers_the_loss_of_one_batch",
-        "repeats_the_same_step",
-        "uses_the_given_optimizer",
-    ],
-)
-train_step_before_backward = changed(
-    train_plain,
-    "        loss.backward()\n        optimizer.step()",
-    "        optimizer.step()\n        loss.backward()",
-    fails=[
-        "trains_on_one_batch",
-        "steps_after_every_batch",
-        "lowers_the_loss_of_one_batch",
-        "repeats_the_same_step",
-        "uses_the_given_optimizer",
-    ],
-)
-train_one_step_an_epoch = changed(
-    train_plain,
-    "        optimizer.step()\n        total += len(labels) * loss.item()\n"
-    "        count += len(labels)\n",
-    "        total += len(labels) * loss.item()\n        count += len(labels)\n"
-    "    optimizer.step()\n",
-    fails=["steps_after_every_batch"],
-)
-train_softmax_first = changed(
-    train_plain,
-    "loss_function(model(images), labels)",
-    "loss_function(model(images).softmax(dim=1), labels)",
-    fails=[
-        "trains_on_one_batch",
-        "steps_after_every_batch",
-        "averages_over_the_examples",
-        "repeats_the_same_step",
-        "uses_the_given_loss_function",
-    ],
-)
-train_softmax_over_the_batch = changed(
-    train_plain,
-    "loss_function(model(images), labels)",
-    "loss_function(model(images).softmax(dim=0), labels)",
-    fails=[
-        "trains_on_one_batch",
-        "steps_after_every_batch",
-        "averages_over_the_examples",
-        "repeats_the_same_step",
-        "uses_the_given_loss_function",
-    ],
-)
-train_in_any_mode = changed(
-    train_plain,
-    "model.train()",
-    "pass",
-    fails=["trains_in_training_mode", "overfits_in_training_mode"],
-)
-train_in_evaluation_mode = changed(
-    train_plain,
-    "model.train()",
-    "model.eval()",
-    fails=["trains_in_training_mode", "overfits_in_training_mode"],
-)
-train_own_optimizer = changed(
-    train_plain,
-    "model.train()",
-    "model.train()\n    optimizer = torch.optim.Adam(model.parameters())",
-    fails=[
-        "trains_on_one_batch",
-        "steps_after_every_batch",
-        "uses_the_given_optimizer",
-        "repeats_the_same_step",
-    ],
-    hint_of="uses_the_given_optimizer",
-)
-train_old_models_optimizer = changed(
-    train_plain,
-    "model.train()",
-    "model.train()\n    old = nn.Linear(2, 2)\n"
-    "    optimizer = torch.optim.SGD(old.parameters(), lr=0.1)",
-    fails=[
-        "trains_on_one_batch",
-        "steps_after_every_batch",
-        "uses_the_given_optimizer",
-        "lowers_the_loss_of_one_batch",
-        "repeats_the_same_step",
-    ],
-    hint_of="uses_the_given_optimizer",
-)
+train_plain.slips("""
+train_mean_of_means: averages_over_the_examples
+  -         total += len(labels) * loss.item()
+  -         count += len(labels)
+  +         total += loss.item()
+  +         count += 1
+train_sum_of_losses: trains_on_one_batch averages_over_the_examples lowers_the_loss_of_one_batch
+    repeats_the_same_step uses_the_given_loss_function
+  - return total / count
+  + return total
+train_last_loss: averages_over_the_examples
+  - return total / count
+  + return loss.item()
+train_loss_after_the_step: trains_on_one_batch lowers_the_loss_of_one_batch
+    overfits_in_training_mode repeats_the_same_step
+  - total += len(labels) * loss.item()
+  + total += len(labels) * loss_function(model(images), labels).item()
+train_without_zero_grad: steps_after_every_batch forgets_older_gradients repeats_the_same_step
+  - optimizer.zero_grad()
+  + pass
+train_zero_grad_last: forgets_older_gradients
+  -         optimizer.zero_grad()
+  -         loss = loss_function(model(images), labels)
+  -         loss.backward()
+  -         optimizer.step()
+  +         loss = loss_function(model(images), labels)
+  +         loss.backward()
+  +         optimizer.step()
+  +         optimizer.zero_grad()
+train_zero_grad_after_backward: trains_on_one_batch steps_after_every_batch
+    lowers_the_loss_of_one_batch repeats_the_same_step uses_the_given_optimizer
+  -         optimizer.zero_grad()
+  -         loss = loss_function(model(images), labels)
+  -         loss.backward()
+  +         loss = loss_function(model(images), labels)
+  +         loss.backward()
+  +         optimizer.zero_grad()
+train_zero_grad_once: steps_after_every_batch
+  -         optimizer.zero_grad()
+  -         loss = loss_function(model(images), labels)
+  +         if count == 0:
+  +             optimizer.zero_grad()
+  +         loss = loss_function(model(images), labels)
+train_without_a_step: trains_on_one_batch steps_after_every_batch lowers_the_loss_of_one_batch
+    repeats_the_same_step uses_the_given_optimizer
+  - optimizer.step()
+  + pass
+train_without_backward: trains_on_one_batch steps_after_every_batch lowers_the_loss_of_one_batch
+    repeats_the_same_step uses_the_given_optimizer
+  - loss.backward()
+  + pass
+train_step_before_backward: trains_on_one_batch steps_after_every_batch lowers_the_loss_of_one_batch
+    repeats_the_same_step uses_the_given_optimizer
+  -         loss.backward()
+  -         optimizer.step()
+  +         optimizer.step()
+  +         loss.backward()
+train_one_step_an_epoch: steps_after_every_batch
+  -         optimizer.step()
+  -         total += len(labels) * loss.item()
+  -         count += len(labels)
+  +         total += len(labels) * loss.item()
+  +         count += len(labels)
+  +     optimizer.step()
+train_softmax_first: trains_on_one_batch steps_after_every_batch averages_over_the_examples
+    repeats_the_same_step uses_the_given_loss_function
+  - loss_function(model(images), labels)
+  + loss_function(model(images).softmax(dim=1), labels)
+train_softmax_over_the_batch: trains_on_one_batch steps_after_every_batch averages_over_the_examples
+    repeats_the_same_step uses_the_given_loss_function
+  - loss_function(model(images), labels)
+  + loss_function(model(images).softmax(dim=0), labels)
+train_in_any_mode: trains_in_training_mode overfits_in_training_mode
+  - model.train()
+  + pass
+train_in_evaluation_mode: trains_in_training_mode overfits_in_training_mode
+  - model.train()
+  + model.eval()
+train_own_optimizer: trains_on_one_batch steps_after_every_batch uses_the_given_optimizer
+    repeats_the_same_step hint_of=uses_the_given_optimizer
+  -     model.train()
+  +     model.train()
+  +     optimizer = torch.optim.Adam(model.parameters())
+train_old_models_optimizer: trains_on_one_batch steps_after_every_batch uses_the_given_optimizer
+    lowers_the_loss_of_one_batch repeats_the_same_step hint_of=uses_the_given_optimizer
+  -     model.train()
+  +     model.train()
+  +     old = nn.Linear(2, 2)
+  +     optimizer = torch.optim.SGD(old.parameters(), lr=0.1)
+""")
 
 
 @wrong("train_epoch", fails=["uses_the_given_optimizer"])
@@ -976,54 +711,36 @@ def train_steps_by_hand(model, loader, optimizer, loss_function=nn.functional.cr
     return total / count
 
 
-train_always_cross_entropy = changed(
-    train_plain,
-    "loss_function(model(images), labels)",
-    "nn.functional.cross_entropy(model(images), labels)",
-    fails=["uses_the_given_loss_function"],
-)
-train_returns_a_tensor = changed(
-    train_plain,
-    "return total / count",
-    "return torch.tensor(total / count)",
-    fails=["returns_the_loss_as_a_float", "collects_plain_floats"],
-)
-train_returns_a_graph = changed(
-    train_plain,
-    "loss.item()",
-    "loss",
-    fails=[
-        "returns_the_loss_as_a_float",
-        "frees_the_graph_of_every_batch",
-        "collects_plain_floats",
-    ],
-    hint_of="frees_the_graph_of_every_batch",
-)
-train_keeps_graphs = changed(
-    train_plain,
-    "total += len(labels) * loss.item()\n        count += len(labels)\n    return total / count",
-    "total = total + len(labels) * loss\n        count += len(labels)\n"
-    "    return (total / count).item()",
-    fails=["frees_the_graph_of_every_batch"],
-)
-train_images_stay = changed(
-    train_plain,
-    "images.to(device), labels.to(device)",
-    "images, labels.to(device)",
-    fails=["moves_batches_to_the_model"],
-)
-train_labels_stay = changed(
-    train_plain,
-    "images.to(device), labels.to(device)",
-    "images.to(device), labels",
-    fails=["moves_batches_to_the_model"],
-)
-train_first_batch_only = changed(
-    train_plain,
-    "        count += len(labels)\n",
-    "        count += len(labels)\n        return total / count\n",
-    fails=["steps_after_every_batch", "averages_over_the_examples", "moves_batches_to_the_model"],
-)
+train_plain.slips("""
+train_always_cross_entropy: uses_the_given_loss_function
+  - loss_function(model(images), labels)
+  + nn.functional.cross_entropy(model(images), labels)
+train_returns_a_tensor: returns_the_loss_as_a_float collects_plain_floats
+  - return total / count
+  + return torch.tensor(total / count)
+train_returns_a_graph: returns_the_loss_as_a_float frees_the_graph_of_every_batch
+    collects_plain_floats hint_of=frees_the_graph_of_every_batch
+  - loss.item()
+  + loss
+train_keeps_graphs: frees_the_graph_of_every_batch
+  -         total += len(labels) * loss.item()
+  -         count += len(labels)
+  -     return total / count
+  +         total = total + len(labels) * loss
+  +         count += len(labels)
+  +     return (total / count).item()
+train_images_stay: moves_batches_to_the_model
+  - images.to(device), labels.to(device)
+  + images, labels.to(device)
+train_labels_stay: moves_batches_to_the_model
+  - images.to(device), labels.to(device)
+  + images.to(device), labels
+train_first_batch_only: steps_after_every_batch averages_over_the_examples
+    moves_batches_to_the_model
+  -         count += len(labels)
+  +         count += len(labels)
+  +         return total / count
+""")
 
 
 # ----------------------------------------------------------------------------- evaluate
@@ -1062,117 +779,71 @@ def evaluate_plain(model, loader):
     return loss / count, hits / count
 
 
-evaluate_mean_of_means = changed(
-    evaluate_plain,
-    "            loss += len(labels) * nn.functional.cross_entropy(logits, labels).item()\n"
-    "            hits += int((logits.max(dim=1).indices == labels).sum())\n"
-    "            count += len(labels)",
-    "            loss += nn.functional.cross_entropy(logits, labels).item()\n"
-    "            hits += (logits.max(dim=1).indices == labels).double().mean().item()\n"
-    "            count += 1",
-    fails=["is_exact_for_a_ragged_loader"],
-)
-evaluate_loss_mean_of_means = changed(
-    evaluate_plain,
-    "return loss / count, hits / count",
-    "return nn.functional.cross_entropy(logits, labels).item(), hits / count",
-    fails=["is_exact_for_a_ragged_loader"],
-)
-evaluate_percentage = changed(
-    evaluate_plain,
-    "hits / count",
-    "100 * hits / count",
-    fails=["evaluates_one_batch", "is_exact_for_a_ragged_loader"],
-)
-evaluate_hits = changed(
-    evaluate_plain,
-    "hits / count",
-    "float(hits)",
-    fails=["evaluates_one_batch", "is_exact_for_a_ragged_loader"],
-)
-evaluate_summed_loss = changed(
-    evaluate_plain,
-    "loss / count, ",
-    "loss, ",
-    fails=["evaluates_one_batch", "is_exact_for_a_ragged_loader"],
-)
-evaluate_softmax_first = changed(
-    evaluate_plain,
-    "cross_entropy(logits, labels)",
-    "cross_entropy(logits.softmax(dim=1), labels)",
-    fails=["is_exact_for_a_ragged_loader"],
-)
-evaluate_softmax_over_the_batch = changed(
-    evaluate_plain,
-    "logits = model(images)",
-    "logits = model(images).softmax(dim=0)",
-    fails=["is_exact_for_a_ragged_loader", "evaluates_one_batch"],
-)
-evaluate_best_example_of_a_class = changed(
-    evaluate_plain,
-    "(logits.max(dim=1).indices == labels).sum()",
-    "(labels[logits.max(dim=0).indices] == torch.arange(logits.shape[1])).sum()",
-    fails=["evaluates_one_batch", "is_exact_for_a_ragged_loader"],
-)
-evaluate_least_score = changed(
-    evaluate_plain,
-    "logits.max(dim=1)",
-    "logits.min(dim=1)",
-    fails=["evaluates_one_batch", "is_exact_for_a_ragged_loader"],
-)
-evaluate_always_the_same = changed(
-    evaluate_plain,
-    "(logits.max(dim=1).indices == labels).sum()",
-    "(labels.mode().values == labels).sum()",
-    fails=["is_exact_for_a_ragged_loader"],
-)
-evaluate_one_batch = changed(
-    evaluate_plain,
-    "            count += len(labels)\n",
-    "            count += len(labels)\n            break\n",
-    fails=[
-        "is_exact_for_a_ragged_loader",
-        "evaluates_in_evaluation_mode",
-        "records_no_gradients",
-        "evaluates_on_the_device_of_the_model",
-    ],
-)
-evaluate_in_any_mode = changed(
-    evaluate_plain, "model.eval()", "pass", fails=["evaluates_in_evaluation_mode"]
-)
-evaluate_leaves_evaluation_mode = changed(
-    evaluate_plain, "model.train(before)", "pass", fails=["restores_the_mode"]
-)
-evaluate_leaves_training_mode = changed(
-    evaluate_plain, "model.train(before)", "model.train()", fails=["restores_the_mode"]
-)
-evaluate_records = changed(
-    evaluate_plain, "torch.no_grad()", "torch.enable_grad()", fails=["records_no_gradients"]
-)
-evaluate_returns_tensors = changed(
-    evaluate_plain,
-    "return loss / count, hits / count",
-    "return torch.tensor(loss / count), torch.tensor(hits / count)",
-    fails=["returns_two_floats"],
-)
-evaluate_tensor_accuracy = changed(
-    evaluate_plain,
-    "int((logits.max(dim=1).indices == labels).sum())",
-    "(logits.max(dim=1).indices == labels).sum()",
-    fails=["returns_two_floats"],
-)
-evaluate_images_stay = changed(
-    evaluate_plain,
-    "images.to(device), labels.to(device)",
-    "images, labels.to(device)",
-    fails=["evaluates_on_the_device_of_the_model"],
-)
-evaluate_labels_stay = changed(
-    evaluate_plain,
-    "images.to(device), labels.to(device)",
-    "images.to(device), labels",
-    fails=["evaluates_on_the_device_of_the_model"],
-)
+evaluate_plain.slips("""
+evaluate_mean_of_means: is_exact_for_a_ragged_loader
+  -             loss += len(labels) * nn.functional.cross_entropy(logits, labels).item()
+  -             hits += int((logits.max(dim=1).indices == labels).sum())
+  -             count += len(labels)
+  +             loss += nn.functional.cross_entropy(logits, labels).item()
+  +             hits += (logits.max(dim=1).indices == labels).double().mean().item()
+  +             count += 1
+evaluate_loss_mean_of_means: is_exact_for_a_ragged_loader
+  - return loss / count, hits / count
+  + return nn.functional.cross_entropy(logits, labels).item(), hits / count
+evaluate_percentage: evaluates_one_batch is_exact_for_a_ragged_loader
+  - hits / count
+  + 100 * hits / count
+evaluate_hits: evaluates_one_batch is_exact_for_a_ragged_loader
+  - hits / count
+  + float(hits)
+evaluate_summed_loss: evaluates_one_batch is_exact_for_a_ragged_loader
+  - loss / count,
+  + loss,
+evaluate_softmax_first: is_exact_for_a_ragged_loader
+  - cross_entropy(logits, labels)
+  + cross_entropy(logits.softmax(dim=1), labels)
+evaluate_softmax_over_the_batch: is_exact_for_a_ragged_loader evaluates_one_batch
+  - logits = model(images)
+  + logits = model(images).softmax(dim=0)
+evaluate_best_example_of_a_class: evaluates_one_batch is_exact_for_a_ragged_loader
+  - (logits.max(dim=1).indices == labels).sum()
+  + (labels[logits.max(dim=0).indices] == torch.arange(logits.shape[1])).sum()
+evaluate_least_score: evaluates_one_batch is_exact_for_a_ragged_loader
+  - logits.max(dim=1)
+  + logits.min(dim=1)
+evaluate_always_the_same: is_exact_for_a_ragged_loader
+  - (logits.max(dim=1).indices == labels).sum()
+  + (labels.mode().values == labels).sum()
+evaluate_one_batch: is_exact_for_a_ragged_loader evaluates_in_evaluation_mode records_no_gradients
+    evaluates_on_the_device_of_the_model
+  -             count += len(labels)
+  +             count += len(labels)
+  +             break
+evaluate_in_any_mode: evaluates_in_evaluation_mode
+  - model.eval()
+  + pass
+evaluate_leaves_evaluation_mode: restores_the_mode
+  - model.train(before)
+  + pass
+evaluate_leaves_training_mode: restores_the_mode
+  - model.train(before)
+  + model.train()
+evaluate_records: records_no_gradients
+  - torch.no_grad()
+  + torch.enable_grad()
+evaluate_returns_tensors: returns_two_floats
+  - return loss / count, hits / count
+  + return torch.tensor(loss / count), torch.tensor(hits / count)
+evaluate_tensor_accuracy: returns_two_floats
+  - int((logits.max(dim=1).indices == labels).sum())
+  + (logits.max(dim=1).indices == labels).sum()
+evaluate_images_stay: evaluates_on_the_device_of_the_model
+  - images.to(device), labels.to(device)
+  + images, labels.to(device)
+evaluate_labels_stay: evaluates_on_the_device_of_the_model
+  - images.to(device), labels.to(device)
+  + images.to(device), labels
+""")
 
 
 # ----------------------------------------------------------------------------- overfit_one_batch
@@ -1201,56 +872,44 @@ def overfit_with_train_epoch(model, images, labels, optimizer, steps):
     return losses
 
 
-overfit_accumulates = changed(
-    overfit_with_a_loop, "optimizer.zero_grad()", "pass", fails=["repeats_the_same_step"]
-)
-overfit_without_a_step = changed(
-    overfit_with_a_loop,
-    "optimizer.step()",
-    "pass",
-    fails=["lowers_the_loss_of_one_batch", "repeats_the_same_step"],
-)
-overfit_softmax_first = changed(
-    overfit_with_a_loop,
-    "model(images), labels)\n",
-    "model(images).softmax(dim=1), labels)\n",
-    fails=["repeats_the_same_step"],
-)
-overfit_example_by_example = changed(
-    overfit_with_train_epoch,
-    "[(images, labels)]",
-    "list(zip(images.split(1), labels.split(1)))",
-    fails=["repeats_the_same_step", "lowers_the_loss_of_one_batch", "overfits_in_training_mode"],
-)
-overfit_one_step_more = changed(
-    overfit_with_a_loop,
-    "range(steps)",
-    "range(steps + 1)",
-    fails=[
-        "lowers_the_loss_of_one_batch",
-        "repeats_the_same_step",
-        "collects_plain_floats",
-        "overfits_in_training_mode",
-    ],
-)
-overfit_tensors = changed(
-    overfit_with_a_loop, "loss.item()", "loss.detach()", fails=["collects_plain_floats"]
-)
-overfit_graphs = changed(
-    overfit_with_a_loop, "loss.item()", "loss", fails=["collects_plain_floats"]
-)
-overfit_in_any_mode = changed(
-    overfit_with_a_loop, "model.train()", "pass", fails=["overfits_in_training_mode"]
-)
-overfit_in_evaluation_mode = changed(
-    overfit_with_a_loop, "model.train()", "model.eval()", fails=["overfits_in_training_mode"]
-)
-overfit_only_the_last_loss = changed(
-    overfit_with_a_loop,
-    "return losses",
-    "return losses[-1:]",
-    fails=["lowers_the_loss_of_one_batch", "repeats_the_same_step", "collects_plain_floats"],
-)
+overfit_with_a_loop.slips("""
+overfit_accumulates: repeats_the_same_step
+  - optimizer.zero_grad()
+  + pass
+overfit_without_a_step: lowers_the_loss_of_one_batch repeats_the_same_step
+  - optimizer.step()
+  + pass
+overfit_softmax_first: repeats_the_same_step
+  - model(images), labels)
+  + model(images).softmax(dim=1), labels)
+""")
+overfit_with_train_epoch.slips("""
+overfit_example_by_example: repeats_the_same_step lowers_the_loss_of_one_batch
+    overfits_in_training_mode
+  - [(images, labels)]
+  + list(zip(images.split(1), labels.split(1)))
+""")
+overfit_with_a_loop.slips("""
+overfit_one_step_more: lowers_the_loss_of_one_batch repeats_the_same_step collects_plain_floats
+    overfits_in_training_mode
+  - range(steps)
+  + range(steps + 1)
+overfit_tensors: collects_plain_floats
+  - loss.item()
+  + loss.detach()
+overfit_graphs: collects_plain_floats
+  - loss.item()
+  + loss
+overfit_in_any_mode: overfits_in_training_mode
+  - model.train()
+  + pass
+overfit_in_evaluation_mode: overfits_in_training_mode
+  - model.train()
+  + model.eval()
+overfit_only_the_last_loss: lowers_the_loss_of_one_batch repeats_the_same_step collects_plain_floats
+  - return losses
+  + return losses[-1:]
+""")
 
 
 # ----------------------------------------------------------------------------- confusion_matrix
@@ -1277,13 +936,12 @@ def matrix_by_accumulation(predictions, labels, classes):
     return matrix.index_put((labels, predictions), torch.ones_like(labels), accumulate=True)
 
 
-matrix_transposed = changed(
-    matrix_by_loop,
-    "matrix[label, prediction]",
-    "matrix[prediction, label]",
-    fails=["counts_four_predictions", "counts_repeated_pairs", "has_rows_for_absent_classes"],
-    hint_of="counts_repeated_pairs",
-)
+matrix_by_loop.slips("""
+matrix_transposed: counts_four_predictions counts_repeated_pairs has_rows_for_absent_classes
+    hint_of=counts_repeated_pairs
+  - matrix[label, prediction]
+  + matrix[prediction, label]
+""")
 
 
 @wrong("confusion_matrix", fails=["counts_four_predictions", "counts_repeated_pairs"])
@@ -1300,29 +958,20 @@ def matrix_of_seen_classes(predictions, labels, classes):
     return torch.tensor(rows)
 
 
-matrix_of_floats = changed(
-    matrix_by_loop, ", dtype=torch.int64", "", fails=["counts_in_whole_numbers"]
-)
-matrix_of_int32 = changed(
-    matrix_by_loop, "torch.int64", "torch.int32", fails=["counts_in_whole_numbers"]
-)
-matrix_of_shares = changed(
-    matrix_by_loop,
-    "return matrix",
-    "return matrix / matrix.sum(dim=1, keepdim=True)",
-    fails=[
-        "counts_four_predictions",
-        "counts_repeated_pairs",
-        "has_rows_for_absent_classes",
-        "counts_in_whole_numbers",
-    ],
-)
-matrix_of_mistakes_only = changed(
-    matrix_by_loop,
-    "matrix[label, prediction] += 1",
-    "matrix[label, prediction] += label != prediction",
-    fails=["counts_four_predictions", "counts_repeated_pairs", "has_rows_for_absent_classes"],
-)
+matrix_by_loop.slips("""
+matrix_of_floats: counts_in_whole_numbers
+  - , dtype=torch.int64
+matrix_of_int32: counts_in_whole_numbers
+  - torch.int64
+  + torch.int32
+matrix_of_shares: counts_four_predictions counts_repeated_pairs has_rows_for_absent_classes
+    counts_in_whole_numbers
+  - return matrix
+  + return matrix / matrix.sum(dim=1, keepdim=True)
+matrix_of_mistakes_only: counts_four_predictions counts_repeated_pairs has_rows_for_absent_classes
+  - matrix[label, prediction] += 1
+  + matrix[label, prediction] += label != prediction
+""")
 
 
 @wrong("confusion_matrix", fails=["counts_repeated_pairs"])
@@ -1355,54 +1004,33 @@ def mistakes_by_a_list(logits, labels, count):
     return torch.tensor([k for _, k in found[:count]], dtype=torch.int64)
 
 
-mistakes_and_others = changed(
-    mistakes_by_probability,
-    "order[wrong[order]][:count]",
-    "order[:count]",
-    fails=["leaves_out_what_is_right", "returns_fewer_if_there_are_fewer"],
-)
-mistakes_least_bad = changed(
-    mistakes_by_probability,
-    "truth.argsort()",
-    "truth.argsort(descending=True)",
-    fails=["finds_two_mistakes", "sorts_by_the_loss"],
-)
-mistakes_by_raw_scores = changed(
-    mistakes_by_probability,
-    "logits.softmax(dim=1).gather",
-    "logits.gather",
-    fails=["sorts_by_the_loss"],
-)
-mistakes_by_confidence = changed(
-    mistakes_by_probability,
-    "logits.softmax(dim=1).gather(1, labels[:, None])[:, 0]",
-    "-logits.softmax(dim=1).amax(dim=1)",
-    fails=["sorts_by_the_loss"],
-)
-mistakes_softmax_over_the_batch = changed(
-    mistakes_by_probability,
-    "logits.softmax(dim=1).gather",
-    "logits.softmax(dim=0).gather",
-    fails=["sorts_by_the_loss"],
-)
-mistakes_unsorted = changed(
-    mistakes_by_probability,
-    "truth.argsort()",
-    "torch.arange(len(labels))",
-    fails=["finds_two_mistakes", "sorts_by_the_loss"],
-)
-mistakes_positions_among_mistakes = changed(
-    mistakes_by_probability,
-    "    order = truth.argsort()\n    wrong = logits.argmax(dim=1) != labels\n"
-    "    return order[wrong[order]][:count]",
-    "    wrong = logits.argmax(dim=1) != labels\n    return truth[wrong].argsort()[:count]",
-    fails=[
-        "finds_two_mistakes",
-        "sorts_by_the_loss",
-        "leaves_out_what_is_right",
-        "returns_fewer_if_there_are_fewer",
-    ],
-)
+mistakes_by_probability.slips("""
+mistakes_and_others: leaves_out_what_is_right returns_fewer_if_there_are_fewer
+  - order[wrong[order]][:count]
+  + order[:count]
+mistakes_least_bad: finds_two_mistakes sorts_by_the_loss
+  - truth.argsort()
+  + truth.argsort(descending=True)
+mistakes_by_raw_scores: sorts_by_the_loss
+  - logits.softmax(dim=1).gather
+  + logits.gather
+mistakes_by_confidence: sorts_by_the_loss
+  - logits.softmax(dim=1).gather(1, labels[:, None])[:, 0]
+  + -logits.softmax(dim=1).amax(dim=1)
+mistakes_softmax_over_the_batch: sorts_by_the_loss
+  - logits.softmax(dim=1).gather
+  + logits.softmax(dim=0).gather
+mistakes_unsorted: finds_two_mistakes sorts_by_the_loss
+  - truth.argsort()
+  + torch.arange(len(labels))
+mistakes_positions_among_mistakes: finds_two_mistakes sorts_by_the_loss leaves_out_what_is_right
+    returns_fewer_if_there_are_fewer
+  -     order = truth.argsort()
+  -     wrong = logits.argmax(dim=1) != labels
+  -     return order[wrong[order]][:count]
+  +     wrong = logits.argmax(dim=1) != labels
+  +     return truth[wrong].argsort()[:count]
+""")
 
 
 @wrong("worst_mistakes", fails=["returns_fewer_if_there_are_fewer"])
@@ -1419,18 +1047,14 @@ def mistakes_of_no_dtype(logits, labels, count):
     return torch.tensor(sorted(wrong, key=lambda k: -losses[k])[:count])
 
 
-mistakes_all = changed(
-    mistakes_by_probability,
-    "order[wrong[order]][:count]",
-    "order[wrong[order]]",
-    fails=["sorts_by_the_loss"],
-)
-mistakes_choose_then_keep = changed(
-    mistakes_by_probability,
-    "order[wrong[order]][:count]",
-    "order[:count][wrong[order[:count]]]",
-    fails=["leaves_out_what_is_right"],
-)
+mistakes_by_probability.slips("""
+mistakes_all: sorts_by_the_loss
+  - order[wrong[order]][:count]
+  + order[wrong[order]]
+mistakes_choose_then_keep: leaves_out_what_is_right
+  - order[wrong[order]][:count]
+  + order[:count][wrong[order[:count]]]
+""")
 
 
 # ----------------------------------------------------------------------------- shift_images
@@ -1494,29 +1118,21 @@ def shift_wraps(images, dx, dy, fill=0):
     return images.roll((dy, dx), dims=(-2, -1))
 
 
-shift_axes_swapped = changed(
-    shift_by_roll,
-    "height, width = images.shape[-2:]",
-    "height, width = images.shape[-2:]\n    dx, dy = dy, dx",
-    fails=ALL_SHIFTS,
-)
-shift_the_other_way = changed(
-    shift_by_roll,
-    "height, width = images.shape[-2:]",
-    "height, width = images.shape[-2:]\n    dx, dy = -dx, -dy",
-    fails=[
-        "shifts_one_to_the_right",
-        "shifts_right_and_down",
-        "shifts_left_and_up",
-        "fills_with_the_given_value",
-    ],
-)
-shift_up_for_down = changed(
-    shift_by_roll,
-    "height, width = images.shape[-2:]",
-    "height, width = images.shape[-2:]\n    dy = -dy",
-    fails=["shifts_right_and_down", "shifts_left_and_up", "fills_with_the_given_value"],
-)
+shift_by_roll.slips("""
+shift_axes_swapped: ALL_SHIFTS
+  -     height, width = images.shape[-2:]
+  +     height, width = images.shape[-2:]
+  +     dx, dy = dy, dx
+shift_the_other_way: shifts_one_to_the_right shifts_right_and_down shifts_left_and_up
+    fills_with_the_given_value
+  -     height, width = images.shape[-2:]
+  +     height, width = images.shape[-2:]
+  +     dx, dy = -dx, -dy
+shift_up_for_down: shifts_right_and_down shifts_left_and_up fills_with_the_given_value
+  -     height, width = images.shape[-2:]
+  +     height, width = images.shape[-2:]
+  +     dy = -dy
+""")
 
 
 @wrong(
@@ -1543,24 +1159,19 @@ def shift_small_only(images, dx, dy, fill=0):
     return result
 
 
-shift_fills_with_zero = changed(
-    shift_by_padding,
-    "3 * width), fill)",
-    "3 * width), 0)",
-    fails=["fills_with_the_given_value", "shifts_every_image_as_a_whole"],
-)
-shift_clips_to_one_pixel = changed(
-    shift_by_padding,
-    "height, width = images.shape[-2:]",
-    "height, width = images.shape[-2:]\n    dx = max(dx, -1)",
-    fails=["shifts_left_and_up"],
-)
-shift_by_one_pixel = changed(
-    shift_by_padding,
-    "height, width = images.shape[-2:]",
-    "height, width = images.shape[-2:]\n    dx = 1 if 0 < dx < width else dx",
-    fails=["shifts_right_and_down"],
-)
+shift_by_padding.slips("""
+shift_fills_with_zero: fills_with_the_given_value shifts_every_image_as_a_whole
+  - 3 * width), fill)
+  + 3 * width), 0)
+shift_clips_to_one_pixel: shifts_left_and_up
+  -     height, width = images.shape[-2:]
+  +     height, width = images.shape[-2:]
+  +     dx = max(dx, -1)
+shift_by_one_pixel: shifts_right_and_down
+  -     height, width = images.shape[-2:]
+  +     height, width = images.shape[-2:]
+  +     dx = 1 if 0 < dx < width else dx
+""")
 
 
 @wrong("shift_images", fails=["leaves_the_images_alone"])
@@ -1594,12 +1205,11 @@ def scramble_by_assignment(images, permutation):
     return result.unflatten(-1, images.shape[-2:])
 
 
-scramble_inverse = changed(
-    scramble_by_assignment,
-    "result[..., new] = flat[..., old]",
-    "result[..., old] = flat[..., new]",
-    fails=["scrambles_four_pixels", "scrambles_all_images_alike", "scrambles_every_channel_alike"],
-)
+scramble_by_assignment.slips("""
+scramble_inverse: scrambles_four_pixels scrambles_all_images_alike scrambles_every_channel_alike
+  - result[..., new] = flat[..., old]
+  + result[..., old] = flat[..., new]
+""")
 
 
 @wrong(
@@ -1669,45 +1279,40 @@ def rate_by_interpolation(step, steps, peak, warm_up=0.25):
 
 
 RATES = ["goes_up_and_down", "follows_two_straight_lines", "warms_up_for_a_quarter"]
-rate_of_the_step_before = changed(
-    rate_as_a_minimum, "(step + 1) / (steps + 1)", "step / steps", fails=RATES
-)
-rate_ends_at_zero_early = changed(
-    rate_as_a_minimum, "(step + 1) / (steps + 1)", "(step + 1) / steps", fails=RATES
-)
-rate_warms_up_for_a_quarter_always = changed(
-    rate_as_a_minimum,
-    "t = (step",
-    "warm_up = 0.25\n    t = (step",
-    fails=["goes_up_and_down", "follows_two_straight_lines"],
-    hint_of="follows_two_straight_lines",
-)
-rate_another_default = changed(
-    rate_as_a_minimum, "warm_up=0.25", "warm_up=0.3", fails=["warms_up_for_a_quarter"]
-)
-rate_never_falls = changed(
-    rate_as_a_minimum,
-    "min(t / warm_up, (1 - t) / (1 - warm_up))",
-    "min(t / warm_up, 1)",
-    fails=RATES,
-)
-rate_never_rises = changed(
-    rate_as_a_minimum,
-    "min(t / warm_up, (1 - t) / (1 - warm_up))",
-    "min(1, (1 - t) / (1 - warm_up))",
-    fails=RATES,
-)
-rate_as_a_maximum = changed(rate_as_a_minimum, "min(t / warm_up", "max(t / warm_up", fails=RATES)
-rate_falls_to_the_end_too_fast = changed(
-    rate_as_a_minimum, "(1 - t) / (1 - warm_up)", "(1 - t) / warm_up", fails=RATES
-)
-rate_without_a_peak = changed(rate_as_a_minimum, "peak * min", "min", fails=RATES)
-rate_limited_to_one = changed(
-    rate_as_a_minimum,
-    "return peak * min",
-    "return min(peak, 1) * min",
-    fails=["follows_two_straight_lines", "warms_up_for_a_quarter"],
-)
+rate_as_a_minimum.slips("""
+rate_of_the_step_before: RATES
+  - (step + 1) / (steps + 1)
+  + step / steps
+rate_ends_at_zero_early: RATES
+  - (step + 1) / (steps + 1)
+  + (step + 1) / steps
+rate_warms_up_for_a_quarter_always: goes_up_and_down follows_two_straight_lines
+    hint_of=follows_two_straight_lines
+  -     t = (step + 1) / (steps + 1)
+  +     warm_up = 0.25
+  +     t = (step + 1) / (steps + 1)
+rate_another_default: warms_up_for_a_quarter
+  - warm_up=0.25
+  + warm_up=0.3
+rate_never_falls: RATES
+  - min(t / warm_up, (1 - t) / (1 - warm_up))
+  + min(t / warm_up, 1)
+rate_never_rises: RATES
+  - min(t / warm_up, (1 - t) / (1 - warm_up))
+  + min(1, (1 - t) / (1 - warm_up))
+rate_as_a_maximum: RATES
+  - min(t / warm_up
+  + max(t / warm_up
+rate_falls_to_the_end_too_fast: RATES
+  - (1 - t) / (1 - warm_up)
+  + (1 - t) / warm_up
+rate_without_a_peak: RATES
+  - peak * min
+  + min
+rate_limited_to_one: follows_two_straight_lines warms_up_for_a_quarter
+  - return peak * min
+  + return min(peak, 1) * min
+""")
 
 
 @wrong("one_cycle_rate", fails=["follows_two_straight_lines", "warms_up_for_a_quarter"])
@@ -1750,84 +1355,62 @@ SMOOTH = [
     "stands_large_scores",
     "passes_the_gradient_to_the_logits",
 ]
-smooth_nothing = changed(
-    smooth_with_logsumexp,
-    "-(1 - smoothing) * log_p[rows, labels] - smoothing * log_p.mean(dim=1)",
-    "-log_p[rows, labels]",
-    fails=["smooths_two_classes", "agrees_with_smoothed_targets"],
-)
-smooth_over_the_others = changed(
-    smooth_with_targets,
-    "smoothing / classes, requires_grad=False)",
-    "smoothing / (classes - 1))\n    targets.scatter_(1, labels[:, None], 0.0)",
-    fails=["smooths_two_classes", "agrees_with_smoothed_targets"],
-)
-smooth_adds_to_one = changed(
-    smooth_with_targets,
-    "1), 1 - smoothing)",
-    "1), 1.0)",
-    fails=["smooths_two_classes", "agrees_with_smoothed_targets"],
-)
-smooth_sums_over_classes = changed(
-    smooth_with_logsumexp,
-    "log_p.mean(dim=1)",
-    "log_p.sum(dim=1)",
-    fails=["smooths_two_classes", "agrees_with_smoothed_targets"],
-)
-smooth_mean_over_everything = changed(
-    smooth_with_targets,
-    ".sum(dim=1).mean()",
-    ".mean()",
-    fails=["smooths_two_classes", "agrees_with_smoothed_targets"],
-)
-smooth_sums_over_examples = changed(
-    smooth_with_logsumexp,
-    "loss.mean()",
-    "loss.sum()",
-    fails=["smooths_two_classes", "agrees_with_smoothed_targets"],
-)
-smooth_positive = changed(
-    smooth_with_targets,
-    "return -(targets",
-    "return (targets",
-    fails=["smooths_two_classes", "agrees_with_smoothed_targets"],
-)
-smooth_over_the_batch = changed(
-    smooth_with_targets,
-    "log_softmax(dim=1)",
-    "log_softmax(dim=0)",
-    fails=["smooths_two_classes", "agrees_with_smoothed_targets"],
-)
-smooth_twice = changed(
-    smooth_with_targets,
-    "logits.log_softmax(dim=1)",
-    "logits.softmax(dim=1).log_softmax(dim=1)",
-    fails=["smooths_two_classes", "agrees_with_smoothed_targets"],
-)
-smooth_overflows = changed(
-    smooth_with_logsumexp,
-    "logits - logits.logsumexp(dim=1, keepdim=True)",
-    "(logits.exp() / logits.exp().sum(dim=1, keepdim=True)).log()",
-    fails=["stands_large_scores"],
-)
-smooth_underflows = changed(
-    smooth_with_logsumexp,
-    "logits - logits.logsumexp(dim=1, keepdim=True)",
-    "logits.softmax(dim=1).log()",
-    fails=["stands_large_scores"],
-)
-smooth_a_number = changed(
-    smooth_with_logsumexp,
-    "return loss.mean()",
-    "return loss.mean().detach()",
-    fails=["passes_the_gradient_to_the_logits"],
-)
-smooth_on_the_cpu = changed(
-    smooth_with_targets,
-    "torch.full_like(logits, smoothing / classes, requires_grad=False)",
-    "torch.full(logits.shape, smoothing / classes)",
-    fails=["smooths_on_the_device_of_the_logits"],
-)
+smooth_with_logsumexp.slips("""
+smooth_nothing: smooths_two_classes agrees_with_smoothed_targets
+  - -(1 - smoothing) * log_p[rows, labels] - smoothing * log_p.mean(dim=1)
+  + -log_p[rows, labels]
+""")
+smooth_with_targets.slips("""
+smooth_over_the_others: smooths_two_classes agrees_with_smoothed_targets
+  -     targets = torch.full_like(logits, smoothing / classes, requires_grad=False)
+  +     targets = torch.full_like(logits, smoothing / (classes - 1))
+  +     targets.scatter_(1, labels[:, None], 0.0)
+smooth_adds_to_one: smooths_two_classes agrees_with_smoothed_targets
+  - 1), 1 - smoothing)
+  + 1), 1.0)
+""")
+smooth_with_logsumexp.slips("""
+smooth_sums_over_classes: smooths_two_classes agrees_with_smoothed_targets
+  - log_p.mean(dim=1)
+  + log_p.sum(dim=1)
+""")
+smooth_with_targets.slips("""
+smooth_mean_over_everything: smooths_two_classes agrees_with_smoothed_targets
+  - .sum(dim=1).mean()
+  + .mean()
+""")
+smooth_with_logsumexp.slips("""
+smooth_sums_over_examples: smooths_two_classes agrees_with_smoothed_targets
+  - loss.mean()
+  + loss.sum()
+""")
+smooth_with_targets.slips("""
+smooth_positive: smooths_two_classes agrees_with_smoothed_targets
+  - return -(targets
+  + return (targets
+smooth_over_the_batch: smooths_two_classes agrees_with_smoothed_targets
+  - log_softmax(dim=1)
+  + log_softmax(dim=0)
+smooth_twice: smooths_two_classes agrees_with_smoothed_targets
+  - logits.log_softmax(dim=1)
+  + logits.softmax(dim=1).log_softmax(dim=1)
+""")
+smooth_with_logsumexp.slips("""
+smooth_overflows: stands_large_scores
+  - logits - logits.logsumexp(dim=1, keepdim=True)
+  + (logits.exp() / logits.exp().sum(dim=1, keepdim=True)).log()
+smooth_underflows: stands_large_scores
+  - logits - logits.logsumexp(dim=1, keepdim=True)
+  + logits.softmax(dim=1).log()
+smooth_a_number: passes_the_gradient_to_the_logits
+  - return loss.mean()
+  + return loss.mean().detach()
+""")
+smooth_with_targets.slips("""
+smooth_on_the_cpu: smooths_on_the_device_of_the_logits
+  - torch.full_like(logits, smoothing / classes, requires_grad=False)
+  + torch.full(logits.shape, smoothing / classes)
+""")
 
 
 @wrong("smooth_cross_entropy", fails=["smooths_by_hand"])
@@ -1872,27 +1455,20 @@ def shift_by_index(images, most, generator, fill=0):
     return torch.stack(cuts)
 
 
-random_without_the_upper_end = changed(
-    shift_one_by_one,
-    "most + 1, (2,)",
-    "max(most, 1), (2,)",
-    fails=["draws_all_shifts_alike"],
-)
-random_to_the_right_only = changed(
-    shift_one_by_one, "randint(-most,", "randint(0,", fails=["draws_all_shifts_alike"]
-)
-random_along_the_diagonal = changed(
-    shift_one_by_one,
-    "dx, dy = torch.randint(-most, most + 1, (2,), generator=generator).tolist()",
-    "dx = dy = torch.randint(-most, most + 1, (), generator=generator).item()",
-    fails=["draws_all_shifts_alike"],
-)
-random_by_a_bell = changed(
-    shift_one_by_one,
-    "torch.randint(-most, most + 1, (2,), generator=generator).tolist()",
-    "(0.4 * most * torch.randn(2, generator=generator)).round().int().clamp(-most, most).tolist()",
-    fails=["draws_all_shifts_alike"],
-)
+shift_one_by_one.slips("""
+random_without_the_upper_end: draws_all_shifts_alike
+  - most + 1, (2,)
+  + max(most, 1), (2,)
+random_to_the_right_only: draws_all_shifts_alike
+  - randint(-most,
+  + randint(0,
+random_along_the_diagonal: draws_all_shifts_alike
+  - dx, dy = torch.randint(-most, most + 1, (2,), generator=generator).tolist()
+  + dx = dy = torch.randint(-most, most + 1, (), generator=generator).item()
+random_by_a_bell: draws_all_shifts_alike
+  - torch.randint(-most, most + 1, (2,), generator=generator).tolist()
+  + (0.4 * most * torch.randn(2, generator=generator)).round().int().clamp(-most, most).tolist()
+""")
 
 
 @wrong("random_shift", fails=["draws_all_shifts_alike"])
@@ -1901,49 +1477,35 @@ def random_for_the_batch(images, most, generator, fill=0):
     return shift_images(images, dx, dy, fill)
 
 
-random_wraps = changed(
-    shift_one_by_one,
-    "shift_images(image, dx, dy, fill)",
-    "image.roll((dy, dx), (-2, -1))",
-    fails=["shifts_every_image_as_a_whole", "draws_all_shifts_alike"],
-)
-random_fills_with_zero = changed(
-    shift_one_by_one,
-    "shift_images(image, dx, dy, fill)",
-    "shift_images(image, dx, dy)",
-    fails=["shifts_every_image_as_a_whole"],
-)
-random_too_far = changed(
-    shift_one_by_one,
-    "randint(-most, most + 1",
-    "randint(-most - 1, most + 2",
-    fails=["moves_a_pixel_by_one", "shifts_every_image_as_a_whole", "draws_all_shifts_alike"],
-    hint_of="shifts_every_image_as_a_whole",
-)
-random_channels_apart = changed(
-    shift_one_by_one,
-    "        dx, dy = torch.randint(-most, most + 1, (2,), generator=generator).tolist()\n"
-    "        result.append(shift_images(image, dx, dy, fill))",
-    "        moves = torch.randint(-most, most + 1, (len(image), 2), generator=generator)\n"
-    "        pairs = zip(image, moves.tolist(), strict=True)\n"
-    "        result.append(torch.stack([shift_images(c, a, b, fill) for c, (a, b) in pairs]))",
-    fails=["shifts_every_image_as_a_whole"],
-)
-random_of_the_global_generator = changed(
-    shift_one_by_one, ", generator=generator", "", fails=["draws_from_the_generator"]
-)
-random_starts_again = changed(
-    shift_one_by_one,
-    "result = []",
-    "result = []\n    generator = torch.Generator().manual_seed(0)",
-    fails=["draws_from_the_generator"],
-)
-random_one_axis_global = changed(
-    shift_by_index,
-    "left = torch.randint(2 * most + 1, (count,), generator=generator)",
-    "left = torch.randint(2 * most + 1, (count,))",
-    fails=["draws_from_the_generator"],
-)
+shift_one_by_one.slips("""
+random_wraps: shifts_every_image_as_a_whole draws_all_shifts_alike
+  - shift_images(image, dx, dy, fill)
+  + image.roll((dy, dx), (-2, -1))
+random_fills_with_zero: shifts_every_image_as_a_whole
+  - shift_images(image, dx, dy, fill)
+  + shift_images(image, dx, dy)
+random_too_far: moves_a_pixel_by_one shifts_every_image_as_a_whole draws_all_shifts_alike
+    hint_of=shifts_every_image_as_a_whole
+  - randint(-most, most + 1
+  + randint(-most - 1, most + 2
+random_channels_apart: shifts_every_image_as_a_whole
+  -         dx, dy = torch.randint(-most, most + 1, (2,), generator=generator).tolist()
+  -         result.append(shift_images(image, dx, dy, fill))
+  +         moves = torch.randint(-most, most + 1, (len(image), 2), generator=generator)
+  +         pairs = zip(image, moves.tolist(), strict=True)
+  +         result.append(torch.stack([shift_images(c, a, b, fill) for c, (a, b) in pairs]))
+random_of_the_global_generator: draws_from_the_generator
+  - , generator=generator
+random_starts_again: draws_from_the_generator
+  -     result = []
+  +     result = []
+  +     generator = torch.Generator().manual_seed(0)
+""")
+shift_by_index.slips("""
+random_one_axis_global: draws_from_the_generator
+  - left = torch.randint(2 * most + 1, (count,), generator=generator)
+  + left = torch.randint(2 * most + 1, (count,))
+""")
 
 
 @wrong("random_shift", fails=["leaves_the_batch_alone"])

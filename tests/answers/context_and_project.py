@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from autograder.course.corpus import changed, right, wrong
+from autograder.course.corpus import right, wrong
 
 # ----------------------------------------------------------------------------- pipeline_accuracy
 
@@ -91,43 +91,27 @@ def simulation_by_bernoulli(accuracies, repairs, examples, generator):
     return result
 
 
-simulation_without_repairs = changed(
-    simulation_of_all_at_once,
-    " + (u < r) * (1 - right)",
-    "",
-    fails=["simulates_sure_modules", "agrees_with_the_recursion"],
-    hint_of="agrees_with_the_recursion",
-)
-simulation_without_memory = changed(
-    simulation_of_all_at_once,
-    "((u < a) * right + (u < r) * (1 - right)).float()",
-    "(u < a).float()",
-    fails=["agrees_with_the_recursion"],
-)
-simulation_with_the_same_luck = changed(
-    simulation_of_all_at_once,
-    "torch.rand(len(accuracies), examples, generator=generator)",
-    "torch.rand(1, examples, generator=generator).expand(len(accuracies), examples)",
-    fails=["agrees_with_the_recursion"],
-)
-simulation_swapped = changed(
-    simulation_of_all_at_once,
-    "(u < a) * right + (u < r) * (1 - right)",
-    "(u < r) * right + (u < a) * (1 - right)",
-    fails=["simulates_sure_modules", "agrees_with_the_recursion"],
-)
-simulation_with_any_numbers = changed(
-    simulation_of_all_at_once,
-    "torch.rand(len(accuracies), examples, generator=generator)",
-    "torch.rand(len(accuracies), examples)",
-    fails=["repeats_with_the_seed"],
-)
-simulation_with_its_own_seed = changed(
-    simulation_of_all_at_once,
-    "torch.rand(len(accuracies), examples, generator=generator)",
-    "torch.rand(len(accuracies), examples, generator=torch.Generator().manual_seed(0))",
-    fails=["counts_whole_examples"],
-)
+simulation_of_all_at_once.slips("""
+simulation_without_repairs: simulates_sure_modules agrees_with_the_recursion
+    hint_of=agrees_with_the_recursion
+  - right + (u < r) * (1 - right)
+  + right
+simulation_without_memory: agrees_with_the_recursion
+  - ((u < a) * right + (u < r) * (1 - right)).float()
+  + (u < a).float()
+simulation_with_the_same_luck: agrees_with_the_recursion
+  - torch.rand(len(accuracies), examples, generator=generator)
+  + torch.rand(1, examples, generator=generator).expand(len(accuracies), examples)
+simulation_swapped: simulates_sure_modules agrees_with_the_recursion
+  - (u < a) * right + (u < r) * (1 - right)
+  + (u < r) * right + (u < a) * (1 - right)
+simulation_with_any_numbers: repeats_with_the_seed
+  - torch.rand(len(accuracies), examples, generator=generator)
+  + torch.rand(len(accuracies), examples)
+simulation_with_its_own_seed: counts_whole_examples
+  - torch.rand(len(accuracies), examples, generator=generator)
+  + torch.rand(len(accuracies), examples, generator=torch.Generator().manual_seed(0))
+""")
 
 
 @wrong("simulate_pipeline", fails=["counts_whole_examples"])
@@ -184,86 +168,57 @@ def chain_step_by_log_softmax(first, second, inputs, labels, optimizer, joint):
     return loss.detach().item()
 
 
-chain_step_always_joint = changed(
-    chain_step_with_detach,
-    "middle = first(inputs).detach()",
-    "middle = first(inputs)",
-    fails=["leaves_the_first_module"],
-)
-chain_step_never_joint = changed(
-    chain_step_with_detach,
-    "first.train()\n        middle = first(inputs)",
-    "first.train()\n        middle = first(inputs).detach()",
-    fails=["moves_both_modules"],
-)
-chain_step_keeps_gradients = changed(
-    chain_step_with_detach,
-    "optimizer.zero_grad(set_to_none=True)",
-    "pass",
-    fails=["ignores_older_gradients", "leaves_the_first_module"],
-)
-chain_step_clears_the_second = changed(
-    chain_step_with_detach,
-    "optimizer.zero_grad(set_to_none=True)",
-    "second.zero_grad()",
-    fails=["ignores_older_gradients", "leaves_the_first_module"],
-)
-chain_step_clears_the_trained = changed(
-    chain_step_with_detach,
-    "optimizer.zero_grad(set_to_none=True)",
-    "second.zero_grad()\n    if joint:\n        first.zero_grad()",
-    fails=["leaves_the_first_module"],
-)
-chain_step_clears_only_the_first = changed(
-    chain_step_with_detach,
-    "optimizer.zero_grad(set_to_none=True)",
-    "first.zero_grad()\n    if not joint:\n        second.zero_grad()",
-    fails=["ignores_older_gradients"],
-)
-chain_step_of_probabilities = changed(
-    chain_step_with_detach,
-    "(second(middle), labels)",
-    "(second(middle).softmax(1), labels)",
-    fails=["trains_two_numbers", "moves_both_modules"],
-)
-chain_step_summed = changed(
-    chain_step_with_detach,
-    "nn.CrossEntropyLoss()",
-    'nn.CrossEntropyLoss(reduction="sum")',
-    fails=["moves_both_modules"],
-)
-chain_step_leaves_modes = changed(
-    chain_step_with_detach,
-    "second.train()\n    if joint:\n        first.train()\n",
-    "if joint:\n",
-    fails=["puts_each_module_into_its_mode"],
-)
-chain_step_trains_the_frozen = changed(
-    chain_step_with_detach,
-    "first.eval()",
-    "first.train()",
-    fails=["puts_each_module_into_its_mode"],
-)
-chain_step_returns_a_tensor = changed(
-    chain_step_with_detach,
-    "return float(loss)",
-    "return loss",
-    fails=["returns_a_plain_loss"],
-)
-chain_step_without_step = changed(
-    chain_step_with_detach,
-    "optimizer.step()",
-    "pass",
-    fails=["trains_two_numbers", "moves_both_modules", "leaves_the_first_module"],
-)
-
-
-chain_step_rounds = changed(
-    chain_step_with_detach,
-    "first.train()\n        middle = first(inputs)",
-    "first.train()\n        middle = first(inputs).round()",
-    fails=["moves_both_modules"],
-)
+chain_step_with_detach.slips("""
+chain_step_always_joint: leaves_the_first_module
+  - middle = first(inputs).detach()
+  + middle = first(inputs)
+chain_step_never_joint: moves_both_modules
+  -         first.train()
+  -         middle = first(inputs)
+  +         first.train()
+  +         middle = first(inputs).detach()
+chain_step_keeps_gradients: ignores_older_gradients leaves_the_first_module
+  - optimizer.zero_grad(set_to_none=True)
+  + pass
+chain_step_clears_the_second: ignores_older_gradients leaves_the_first_module
+  - optimizer.zero_grad(set_to_none=True)
+  + second.zero_grad()
+chain_step_clears_the_trained: leaves_the_first_module
+  -     optimizer.zero_grad(set_to_none=True)
+  +     second.zero_grad()
+  +     if joint:
+  +         first.zero_grad()
+chain_step_clears_only_the_first: ignores_older_gradients
+  -     optimizer.zero_grad(set_to_none=True)
+  +     first.zero_grad()
+  +     if not joint:
+  +         second.zero_grad()
+chain_step_of_probabilities: trains_two_numbers moves_both_modules
+  - (second(middle), labels)
+  + (second(middle).softmax(1), labels)
+chain_step_summed: moves_both_modules
+  - nn.CrossEntropyLoss()
+  + nn.CrossEntropyLoss(reduction="sum")
+chain_step_leaves_modes: puts_each_module_into_its_mode
+  -     second.train()
+  -     if joint:
+  -         first.train()
+  +     if joint:
+chain_step_trains_the_frozen: puts_each_module_into_its_mode
+  - first.eval()
+  + first.train()
+chain_step_returns_a_tensor: returns_a_plain_loss
+  - return float(loss)
+  + return loss
+chain_step_without_step: trains_two_numbers moves_both_modules leaves_the_first_module
+  - optimizer.step()
+  + pass
+chain_step_rounds: moves_both_modules
+  -         first.train()
+  -         middle = first(inputs)
+  +         first.train()
+  +         middle = first(inputs).round()
+""")
 
 
 # ------------------------------------------------------------------------- predict_probabilities
@@ -296,73 +251,40 @@ def predictions_by_hand(model, images, batch_size=500):
     return e / e.sum(dim=1, keepdim=True)
 
 
-predictions_over_the_batch = changed(
-    predictions_by_index,
-    "dim=-1",
-    "dim=0",
-    fails=[
-        "predicts_two_images",
-        "predicts_in_ragged_batches",
-        "covers_two_pixels",
-        "maps_every_place",
-        "covers_with_the_fill_value",
-        "includes_the_baseline",
-        "measures_two_shifts",
-    ],
-)
-predictions_as_logits = changed(
-    predictions_by_index,
-    "z.log_softmax(dim=-1).exp()",
-    "z",
-    fails=[
-        "predicts_two_images",
-        "predicts_in_ragged_batches",
-        "covers_two_pixels",
-        "maps_every_place",
-    ],
-)
-predictions_without_the_rest = changed(
-    predictions_by_index,
-    "range(0, len(images), batch_size)",
-    "range(0, max(len(images) - batch_size + 1, 1), batch_size)",
-    fails=["predicts_in_ragged_batches", "keeps_to_the_batch_size"],
-)
-predictions_at_once = changed(
-    predictions_by_index,
-    "rows = []",
-    "rows, batch_size = [], len(images)",
-    fails=["keeps_to_the_batch_size"],
-)
-predictions_in_any_mode = changed(
-    predictions_by_index,
-    "model.train(False)",
-    "pass",
-    fails=["predicts_in_evaluation_mode", "audits_in_evaluation_mode", "looks_in_evaluation_mode"],
-)
-predictions_leave_evaluation = changed(
-    predictions_by_index,
-    "if mode:\n        model.train()",
-    "pass",
-    fails=["gives_the_mode_back", "audits_in_evaluation_mode", "looks_in_evaluation_mode"],
-)
-predictions_leave_training = changed(
-    predictions_by_index,
-    "if mode:\n        model.train()",
-    "model.train()",
-    fails=["gives_the_mode_back"],
-)
-predictions_with_gradients = changed(
-    predictions_by_index,
-    "with torch.inference_mode():",
-    "if True:",
-    fails=["records_no_gradients", "looks_without_gradients"],
-)
-predictions_detached_too_late = changed(
-    predictions_by_index,
-    "with torch.inference_mode():",
-    "with torch.enable_grad():",
-    fails=["records_no_gradients", "looks_without_gradients"],
-)
+predictions_by_index.slips("""
+predictions_over_the_batch: predicts_two_images predicts_in_ragged_batches covers_two_pixels
+    maps_every_place covers_with_the_fill_value includes_the_baseline measures_two_shifts
+  - dim=-1
+  + dim=0
+predictions_as_logits: predicts_two_images predicts_in_ragged_batches covers_two_pixels
+    maps_every_place
+  - z.log_softmax(dim=-1).exp()
+  + z
+predictions_without_the_rest: predicts_in_ragged_batches keeps_to_the_batch_size
+  - range(0, len(images), batch_size)
+  + range(0, max(len(images) - batch_size + 1, 1), batch_size)
+predictions_at_once: keeps_to_the_batch_size
+  - rows = []
+  + rows, batch_size = [], len(images)
+predictions_in_any_mode: predicts_in_evaluation_mode audits_in_evaluation_mode
+    looks_in_evaluation_mode
+  - model.train(False)
+  + pass
+predictions_leave_evaluation: gives_the_mode_back audits_in_evaluation_mode looks_in_evaluation_mode
+  -     if mode:
+  -         model.train()
+  +     pass
+predictions_leave_training: gives_the_mode_back
+  -     if mode:
+  -         model.train()
+  +     model.train()
+predictions_with_gradients: records_no_gradients looks_without_gradients
+  - with torch.inference_mode():
+  + if True:
+predictions_detached_too_late: records_no_gradients looks_without_gradients
+  - with torch.inference_mode():
+  + with torch.enable_grad():
+""")
 
 
 # ----------------------------------------------------------------------------- accuracy_by_group
@@ -386,51 +308,34 @@ def groups_by_one_hot(predictions, labels, groups, count):
 
 BY_GROUP = ["divides_four_examples", "divides_by_the_size_of_each_group"]
 
-groups_overall = changed(
-    groups_by_loop,
-    "[member]",
-    "",
-    fails=[*BY_GROUP, "has_no_number_for_an_empty_group"],
-    hint_of="divides_by_the_size_of_each_group",
-)
-groups_by_all_examples = changed(
-    groups_by_loop,
-    "[member].float().mean()",
-    "[member].float().sum() / len(labels)",
-    fails=[*BY_GROUP, "has_no_number_for_an_empty_group"],
-    hint_of="divides_by_the_size_of_each_group",
-)
-groups_in_percent = changed(
-    groups_by_loop,
-    ".mean()",
-    ".mean() * 100",
-    fails=BY_GROUP,
-)
-groups_are_classes = changed(
-    groups_by_loop,
-    "groups == k",
-    "labels == k",
-    fails=[*BY_GROUP, "has_no_number_for_an_empty_group"],
-    hint_of="divides_by_the_size_of_each_group",
-)
-groups_empty_is_zero = changed(
-    groups_by_one_hot,
-    "member.sum(dim=0)",
-    "member.sum(dim=0).clamp(min=1)",
-    fails=["has_no_number_for_an_empty_group"],
-)
-groups_empty_is_perfect = changed(
-    groups_by_loop,
-    "return torch.stack(result)",
-    "return torch.stack(result).nan_to_num(1.0)",
-    fails=["has_no_number_for_an_empty_group"],
-)
-groups_without_the_last = changed(
-    groups_by_loop,
-    "range(count)",
-    "range(int(groups.max()) + 1)",
-    fails=["keeps_the_last_groups"],
-)
+groups_by_loop.slips("""
+groups_overall: BY_GROUP has_no_number_for_an_empty_group hint_of=divides_by_the_size_of_each_group
+  - [member]
+groups_by_all_examples: BY_GROUP has_no_number_for_an_empty_group
+    hint_of=divides_by_the_size_of_each_group
+  - [member].float().mean()
+  + [member].float().sum() / len(labels)
+groups_in_percent: BY_GROUP
+  - .mean()
+  + .mean() * 100
+groups_are_classes: BY_GROUP has_no_number_for_an_empty_group
+    hint_of=divides_by_the_size_of_each_group
+  - groups == k
+  + labels == k
+""")
+groups_by_one_hot.slips("""
+groups_empty_is_zero: has_no_number_for_an_empty_group
+  - member.sum(dim=0)
+  + member.sum(dim=0).clamp(min=1)
+""")
+groups_by_loop.slips("""
+groups_empty_is_perfect: has_no_number_for_an_empty_group
+  - return torch.stack(result)
+  + return torch.stack(result).nan_to_num(1.0)
+groups_without_the_last: keeps_the_last_groups
+  - range(count)
+  + range(int(groups.max()) + 1)
+""")
 
 
 @wrong("accuracy_by_group", fails=["has_no_number_for_an_empty_group", "keeps_the_last_groups"])
@@ -487,58 +392,40 @@ def interval_of_wald(correct, total, z=1.96):
     return p - half, p + half
 
 
-interval_around_the_share = changed(
-    interval_clamped,
-    "middle = p + z * z / (2 * total)",
-    "middle = p",
-    fails=WILSON,
-    hint_of="solves_the_quadratic_equation",
-)
-interval_not_divided = changed(
-    interval_clamped,
-    "scale = 1 + z * z / total",
-    "scale = 1",
-    fails=WILSON,
-    hint_of="solves_the_quadratic_equation",
-)
-interval_without_the_square = changed(
-    interval_clamped,
-    "/ (4 * total * total)",
-    "/ (4 * total)",
-    fails=WILSON,
-    hint_of="solves_the_quadratic_equation",
-)
-interval_with_variance = changed(
-    interval_clamped,
-    "z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))",
-    "z * (p * (1 - p) / total + z * z / (4 * total * total))",
-    fails=WILSON,
-    hint_of="solves_the_quadratic_equation",
-)
-interval_by_lost_root = changed(
-    interval_by_roots,
-    "if not total:",
-    "if total and correct == total:\n        return 1.0, 1.0\n    if not total:",
-    fails=["solves_the_quadratic_equation"],
-)
-interval_always_95 = changed(
-    interval_clamped,
-    "p = correct / total\n",
-    "z = 1.96\n    p = correct / total\n",
-    fails=["widens_with_z"],
-)
-interval_divides_by_zero = changed(
-    interval_clamped,
-    "if total == 0:\n        return 0.0, 1.0\n",
-    "pass\n",
-    fails=["knows_nothing_without_examples"],
-)
-interval_sure_of_nothing = changed(
-    interval_clamped,
-    "return 0.0, 1.0",
-    "return 0.0, 0.0",
-    fails=["knows_nothing_without_examples"],
-)
+interval_clamped.slips("""
+interval_around_the_share: WILSON hint_of=solves_the_quadratic_equation
+  - middle = p + z * z / (2 * total)
+  + middle = p
+interval_not_divided: WILSON hint_of=solves_the_quadratic_equation
+  - scale = 1 + z * z / total
+  + scale = 1
+interval_without_the_square: WILSON hint_of=solves_the_quadratic_equation
+  - / (4 * total * total)
+  + / (4 * total)
+interval_with_variance: WILSON hint_of=solves_the_quadratic_equation
+  - z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
+  + z * (p * (1 - p) / total + z * z / (4 * total * total))
+""")
+interval_by_roots.slips("""
+interval_by_lost_root: solves_the_quadratic_equation
+  -     if not total:
+  +     if total and correct == total:
+  +         return 1.0, 1.0
+  +     if not total:
+""")
+interval_clamped.slips("""
+interval_always_95: widens_with_z
+  -     p = correct / total
+  +     z = 1.96
+  +     p = correct / total
+interval_divides_by_zero: knows_nothing_without_examples
+  -     if total == 0:
+  -         return 0.0, 1.0
+  +     pass
+interval_sure_of_nothing: knows_nothing_without_examples
+  - return 0.0, 1.0
+  + return 0.0, 0.0
+""")
 
 
 # ----------------------------------------------------------------------------- reliability_bins
@@ -571,89 +458,50 @@ def bins_by_ceil(probabilities, labels, bins):
 BINS = ["sorts_three_confidences", "averages_within_each_bin"]
 ECE = ["weighs_bins_by_their_examples", "passes_over_empty_bins"]
 
-bins_closed_below = changed(
-    bins_by_mask,
-    "(sure > k / bins) & (sure <= (k + 1) / bins)",
-    "(sure >= k / bins) & (sure < (k + 1) / bins)",
-    fails=["puts_edges_into_the_lower_bin"],
-)
-bins_open_on_both_sides = changed(
-    bins_by_mask,
-    "(sure <= (k + 1) / bins)",
-    "(sure < (k + 1) / bins)",
-    fails=["puts_edges_into_the_lower_bin"],
-)
-bins_closed_on_both_sides = changed(
-    bins_by_mask,
-    "(sure > k / bins)",
-    "(sure >= k / bins)",
-    fails=["puts_edges_into_the_lower_bin"],
-)
-bins_by_floor = changed(
-    bins_by_ceil,
-    "(sure * bins).ceil().long().sub(1)",
-    "(sure * bins).long()",
-    fails=["puts_edges_into_the_lower_bin"],
-)
-bins_of_the_truth = changed(
-    bins_by_ceil,
-    "probabilities.amax(dim=1)",
-    "probabilities.gather(1, labels[:, None])[:, 0]",
-    fails=[
-        "averages_within_each_bin",
-        "marks_empty_bins",
-        "weighs_bins_by_their_examples",
-        "sorts_three_confidences",
-        "weighs_two_bins",
-    ],
-)
-bins_of_the_first_class = changed(
-    bins_by_ceil,
-    "probabilities.amax(dim=1)",
-    "probabilities[:, 0]",
-    fails=[*BINS, "puts_edges_into_the_lower_bin", "marks_empty_bins", *ECE],
-    hint_of="averages_within_each_bin",
-)
-bins_with_mean_truth = changed(
-    bins_by_ceil,
-    "sure @ share",
-    "probabilities.gather(1, labels[:, None])[:, 0] @ share",
-    fails=[*BINS, "weighs_two_bins", "weighs_bins_by_their_examples"],
-    hint_of="averages_within_each_bin",
-)
-bins_with_sums = changed(
-    bins_by_ceil,
-    "member.float() / counts",
-    "member.float()",
-    fails=[*BINS, "marks_empty_bins", "weighs_two_bins", *ECE],
-    hint_of="averages_within_each_bin",
-)
-bins_with_centres = changed(
-    bins_by_ceil,
-    "sure @ share",
-    "torch.where(counts > 0, (torch.arange(bins) + 0.5) / bins, math.nan)",
-    fails=[*BINS, "weighs_two_bins", *ECE],
-    hint_of="averages_within_each_bin",
-)
-bins_accuracy_of_all = changed(
-    bins_by_ceil,
-    "hit @ share",
-    "torch.where(counts > 0, hit.mean(), math.nan)",
-    fails=["averages_within_each_bin", "weighs_two_bins", "weighs_bins_by_their_examples"],
-)
-bins_empty_are_zero = changed(
-    bins_by_ceil,
-    "member.float() / counts",
-    "member.float() / counts.clamp(min=1)",
-    fails=["marks_empty_bins"],
-)
-bins_in_use_only = changed(
-    bins_by_ceil,
-    "return counts, sure @ share, hit @ share",
-    "used = counts > 0\n    return counts[used], (sure @ share)[used], (hit @ share)[used]",
-    fails=[*BINS, "puts_edges_into_the_lower_bin", "marks_empty_bins"],
-    hint_of="marks_empty_bins",
-)
+bins_by_mask.slips("""
+bins_closed_below: puts_edges_into_the_lower_bin
+  - (sure > k / bins) & (sure <= (k + 1) / bins)
+  + (sure >= k / bins) & (sure < (k + 1) / bins)
+bins_open_on_both_sides: puts_edges_into_the_lower_bin
+  - (sure <= (k + 1) / bins)
+  + (sure < (k + 1) / bins)
+bins_closed_on_both_sides: puts_edges_into_the_lower_bin
+  - (sure > k / bins)
+  + (sure >= k / bins)
+""")
+bins_by_ceil.slips("""
+bins_by_floor: puts_edges_into_the_lower_bin
+  - (sure * bins).ceil().long().sub(1)
+  + (sure * bins).long()
+bins_of_the_truth: averages_within_each_bin marks_empty_bins weighs_bins_by_their_examples
+    sorts_three_confidences weighs_two_bins
+  - probabilities.amax(dim=1)
+  + probabilities.gather(1, labels[:, None])[:, 0]
+bins_of_the_first_class: BINS puts_edges_into_the_lower_bin marks_empty_bins ECE
+    hint_of=averages_within_each_bin
+  - probabilities.amax(dim=1)
+  + probabilities[:, 0]
+bins_with_mean_truth: BINS weighs_two_bins weighs_bins_by_their_examples
+    hint_of=averages_within_each_bin
+  - sure @ share
+  + probabilities.gather(1, labels[:, None])[:, 0] @ share
+bins_with_sums: BINS marks_empty_bins weighs_two_bins ECE hint_of=averages_within_each_bin
+  - member.float() / counts
+  + member.float()
+bins_with_centres: BINS weighs_two_bins ECE hint_of=averages_within_each_bin
+  - sure @ share
+  + torch.where(counts > 0, (torch.arange(bins) + 0.5) / bins, math.nan)
+bins_accuracy_of_all: averages_within_each_bin weighs_two_bins weighs_bins_by_their_examples
+  - hit @ share
+  + torch.where(counts > 0, hit.mean(), math.nan)
+bins_empty_are_zero: marks_empty_bins
+  - member.float() / counts
+  + member.float() / counts.clamp(min=1)
+bins_in_use_only: BINS puts_edges_into_the_lower_bin marks_empty_bins hint_of=marks_empty_bins
+  -     return counts, sure @ share, hit @ share
+  +     used = counts > 0
+  +     return counts[used], (sure @ share)[used], (hit @ share)[used]
+""")
 
 
 # ----------------------------------------------------------------- expected_calibration_error
@@ -685,47 +533,28 @@ def error_from_scratch(probabilities, labels, bins=10):
     return (sums.abs().sum() / len(labels)).item()
 
 
-error_unweighted = changed(
-    error_by_mask,
-    "counts[used] / counts.sum()",
-    "torch.full((int(used.sum()),), 1 / int(used.sum()))",
-    fails=["weighs_two_bins", "weighs_bins_by_their_examples"],
-    hint_of="weighs_bins_by_their_examples",
-)
-error_signed = changed(
-    error_by_mask,
-    "(hit[used] - sure[used]).abs()",
-    "(hit[used] - sure[used])",
-    fails=["weighs_two_bins", "weighs_bins_by_their_examples"],
-    hint_of="weighs_bins_by_their_examples",
-)
-error_largest = changed(
-    error_by_mask,
-    "weights @ (hit[used] - sure[used]).abs()",
-    "(hit[used] - sure[used]).abs().max()",
-    fails=["weighs_two_bins", "weighs_bins_by_their_examples"],
-    hint_of="weighs_bins_by_their_examples",
-)
-error_squared = changed(
-    error_by_mask,
-    ".abs()",
-    ".square()",
-    fails=["weighs_two_bins", "weighs_bins_by_their_examples", "passes_over_empty_bins"],
-    hint_of="weighs_bins_by_their_examples",
-)
-error_nan = changed(
-    error_by_mask,
-    "used = counts > 0",
-    "used = counts >= 0",
-    fails=["weighs_two_bins", "passes_over_empty_bins"],
-    hint_of="passes_over_empty_bins",
-)
-error_as_tensor = changed(
-    error_by_mask,
-    "float(weights @ (hit[used] - sure[used]).abs())",
-    "weights @ (hit[used] - sure[used]).abs()",
-    fails=["returns_the_error_as_a_float"],
-)
+error_by_mask.slips("""
+error_unweighted: weighs_two_bins weighs_bins_by_their_examples
+    hint_of=weighs_bins_by_their_examples
+  - counts[used] / counts.sum()
+  + torch.full((int(used.sum()),), 1 / int(used.sum()))
+error_signed: weighs_two_bins weighs_bins_by_their_examples hint_of=weighs_bins_by_their_examples
+  - (hit[used] - sure[used]).abs()
+  + (hit[used] - sure[used])
+error_largest: weighs_two_bins weighs_bins_by_their_examples hint_of=weighs_bins_by_their_examples
+  - weights @ (hit[used] - sure[used]).abs()
+  + (hit[used] - sure[used]).abs().max()
+error_squared: weighs_two_bins weighs_bins_by_their_examples passes_over_empty_bins
+    hint_of=weighs_bins_by_their_examples
+  - .abs()
+  + .square()
+error_nan: weighs_two_bins passes_over_empty_bins hint_of=passes_over_empty_bins
+  - used = counts > 0
+  + used = counts >= 0
+error_as_tensor: returns_the_error_as_a_float
+  - float(weights @ (hit[used] - sure[used]).abs())
+  + weights @ (hit[used] - sure[used]).abs()
+""")
 
 
 # ----------------------------------------------------------------------------- best_temperature
@@ -751,60 +580,39 @@ def temperature_at_once(logits, labels, candidates):
 
 TEMPERATURE = ["cools_a_model_that_is_too_sure", "finds_the_smallest_cross_entropy"]
 
-temperature_multiplies = changed(
-    temperature_by_loop,
-    "logits / t",
-    "logits * t",
-    fails=[*TEMPERATURE],
-    hint_of="finds_the_smallest_cross_entropy",
-)
-temperature_largest_loss = changed(
-    temperature_at_once,
-    ".argmax()",
-    ".argmin()",
-    fails=[*TEMPERATURE, "stands_large_logits"],
-    hint_of="finds_the_smallest_cross_entropy",
-)
-temperature_by_place = changed(
-    temperature_at_once,
-    "float(candidates[log_p.gather(2, places).mean(dim=(1, 2)).argmax()])",
-    "float(log_p.gather(2, places).mean(dim=(1, 2)).argmax())",
-    fails=[*TEMPERATURE, "stands_large_logits"],
-    hint_of="finds_the_smallest_cross_entropy",
-)
-temperature_only_cools = changed(
-    temperature_by_loop,
-    "if loss < smallest:",
-    "if t >= 1 and loss < smallest:",
-    fails=["finds_the_smallest_cross_entropy"],
-)
-temperature_softmax_first = changed(
-    temperature_by_loop,
-    "(logits / t).log_softmax(dim=1)",
-    "(logits / t).softmax(dim=1).log()",
-    fails=["stands_large_logits"],
-)
-temperature_of_probabilities = changed(
-    temperature_by_loop,
-    "(logits / t)",
-    "(logits.softmax(dim=1) / t)",
-    fails=[*TEMPERATURE],
-    hint_of="finds_the_smallest_cross_entropy",
-)
-temperature_in_place = changed(
-    temperature_by_loop,
-    "(logits / t)",
-    "logits.div_(t)",
-    fails=["finds_the_smallest_cross_entropy", "leaves_the_logits_alone"],
-    hint_of="leaves_the_logits_alone",
-)
-temperature_there_and_back = changed(
-    temperature_by_loop,
-    "log_p = (logits / t).log_softmax(dim=1)",
-    "log_p = logits.div_(t).log_softmax(dim=1)\n"
-    "        if len(candidates) > 1:\n            logits.mul_(t)",
-    fails=["leaves_the_logits_alone"],
-)
+temperature_by_loop.slips("""
+temperature_multiplies: TEMPERATURE hint_of=finds_the_smallest_cross_entropy
+  - logits / t
+  + logits * t
+""")
+temperature_at_once.slips("""
+temperature_largest_loss: TEMPERATURE stands_large_logits hint_of=finds_the_smallest_cross_entropy
+  - .argmax()
+  + .argmin()
+temperature_by_place: TEMPERATURE stands_large_logits hint_of=finds_the_smallest_cross_entropy
+  - float(candidates[log_p.gather(2, places).mean(dim=(1, 2)).argmax()])
+  + float(log_p.gather(2, places).mean(dim=(1, 2)).argmax())
+""")
+temperature_by_loop.slips("""
+temperature_only_cools: finds_the_smallest_cross_entropy
+  - if loss < smallest:
+  + if t >= 1 and loss < smallest:
+temperature_softmax_first: stands_large_logits
+  - (logits / t).log_softmax(dim=1)
+  + (logits / t).softmax(dim=1).log()
+temperature_of_probabilities: TEMPERATURE hint_of=finds_the_smallest_cross_entropy
+  - (logits / t)
+  + (logits.softmax(dim=1) / t)
+temperature_in_place: finds_the_smallest_cross_entropy leaves_the_logits_alone
+    hint_of=leaves_the_logits_alone
+  - (logits / t)
+  + logits.div_(t)
+temperature_there_and_back: leaves_the_logits_alone
+  -         log_p = (logits / t).log_softmax(dim=1)
+  +         log_p = logits.div_(t).log_softmax(dim=1)
+  +         if len(candidates) > 1:
+  +             logits.mul_(t)
+""")
 
 
 @wrong(
@@ -849,62 +657,56 @@ def shifts_without_help(model, images, labels, shifts):
 
 SHIFTS = ["changes_the_sign_of_four_pixels", "measures_two_shifts"]
 
-shifts_without_baseline = changed(
-    shifts_one_by_one, '{"none": share(images)}', "{}", fails=["includes_the_baseline"]
-)
-shifts_baseline_after = changed(
-    shifts_without_help,
-    'versions["none"] = images',
-    'versions["none"] = next(iter(versions.values()), images)',
-    fails=["includes_the_baseline"],
-)
-shifts_baseline_is_one = changed(
-    shifts_one_by_one, "share(images)}", "1.0}", fails=["includes_the_baseline"]
-)
-shifts_in_place = changed(
-    shifts_one_by_one, "images.clone()", "images", fails=["protects_the_images"]
-)
-shifts_add_up = changed(
-    shifts_one_by_one,
-    "result[name] = share(shift(images.clone()))",
-    "images = shift(images.clone())\n        result[name] = share(images)",
-    fails=["measures_two_shifts", "protects_the_images"],
-)
-shifts_share_a_copy = changed(
-    shifts_without_help,
-    "shift(images.detach().clone()) for name, shift in shifts.items()}",
-    "shift(copied).clone() for copied in [images.clone()] for name, shift in shifts.items()}",
-    fails=["protects_the_images"],
-)
-shifts_against_predictions = changed(
-    shifts_one_by_one,
-    "result = {",
-    "labels = predict_probabilities(model, images).argmax(dim=1)\n    result = {",
-    fails=[*SHIFTS, "includes_the_baseline"],
-    hint_of="measures_two_shifts",
-)
-shifts_in_percent = changed(
-    shifts_one_by_one,
-    ".mean().item()",
-    ".mean().item() * 100",
-    fails=[*SHIFTS, "includes_the_baseline"],
-)
-shifts_as_drops = changed(
-    shifts_one_by_one,
-    "share(shift(images.clone()))",
-    'result["none"] - share(shift(images.clone()))',
-    fails=SHIFTS,
-    hint_of="measures_two_shifts",
-)
-shifts_unchanged = changed(
-    shifts_one_by_one, "share(shift(images.clone()))", "share(images)", fails=SHIFTS
-)
-shifts_in_training_mode = changed(
-    shifts_without_help, "model.eval()", "pass", fails=["audits_in_evaluation_mode"]
-)
-shifts_leave_evaluation = changed(
-    shifts_without_help, "model.train(mode)", "pass", fails=["audits_in_evaluation_mode"]
-)
+shifts_one_by_one.slips("""
+shifts_without_baseline: includes_the_baseline
+  - {"none": share(images)}
+  + {}
+""")
+shifts_without_help.slips("""
+shifts_baseline_after: includes_the_baseline
+  - versions["none"] = images
+  + versions["none"] = next(iter(versions.values()), images)
+""")
+shifts_one_by_one.slips("""
+shifts_baseline_is_one: includes_the_baseline
+  - share(images)}
+  + 1.0}
+shifts_in_place: protects_the_images
+  - images.clone()
+  + images
+shifts_add_up: measures_two_shifts protects_the_images
+  -         result[name] = share(shift(images.clone()))
+  +         images = shift(images.clone())
+  +         result[name] = share(images)
+""")
+shifts_without_help.slips("""
+shifts_share_a_copy: protects_the_images
+  - shift(images.detach().clone()) for name, shift in shifts.items()}
+  + shift(copied).clone() for copied in [images.clone()] for name, shift in shifts.items()}
+""")
+shifts_one_by_one.slips("""
+shifts_against_predictions: SHIFTS includes_the_baseline hint_of=measures_two_shifts
+  -     result = {"none": share(images)}
+  +     labels = predict_probabilities(model, images).argmax(dim=1)
+  +     result = {"none": share(images)}
+shifts_in_percent: SHIFTS includes_the_baseline
+  - .mean().item()
+  + .mean().item() * 100
+shifts_as_drops: SHIFTS hint_of=measures_two_shifts
+  - share(shift(images.clone()))
+  + result["none"] - share(shift(images.clone()))
+shifts_unchanged: SHIFTS
+  - share(shift(images.clone()))
+  + share(images)
+""")
+shifts_without_help.slips("""
+shifts_in_training_mode: audits_in_evaluation_mode
+  - model.eval()
+  + pass
+shifts_leave_evaluation: audits_in_evaluation_mode
+  - model.train(mode)
+  + pass
+""")
 
 
 # ----------------------------------------------------------------------------- occlusion_map
@@ -947,98 +749,54 @@ def map_by_masks(model, image, label, size, fill=0):
 
 MAP = ["covers_two_pixels", "maps_every_place"]
 
-map_of_probabilities = changed(
-    map_place_by_place,
-    "before - probability(covered)",
-    "probability(covered)",
-    fails=[*MAP, "covers_with_the_fill_value"],
-    hint_of="maps_every_place",
-)
-map_of_gains = changed(
-    map_place_by_place,
-    "before - probability(covered)",
-    "probability(covered) - before",
-    fails=MAP,
-    hint_of="maps_every_place",
-)
-map_of_sizes = changed(
-    map_place_by_place,
-    "before - probability(covered)",
-    "(before - probability(covered)).abs()",
-    fails=["maps_every_place"],
-)
-map_of_logits = changed(
-    map_place_by_place,
-    ".softmax(dim=1)[0, label]",
-    "[0, label]",
-    fails=MAP,
-    hint_of="maps_every_place",
-)
-map_of_the_prediction = changed(
-    map_place_by_place,
-    ".softmax(dim=1)[0, label]",
-    ".softmax(dim=1).max()",
-    fails=["maps_every_place"],
-)
-map_off_by_one = changed(
-    map_place_by_place,
-    "image.shape[0] - size + 1, image.shape[1] - size + 1",
-    "image.shape[0] - size, image.shape[1] - size",
-    fails=[*MAP, "covers_with_the_fill_value"],
-    hint_of="maps_every_place",
-)
-map_transposed = changed(
-    map_place_by_place,
-    "covered[i : i + size, j : j + size] = fill",
-    "covered[j : j + size, i : i + size] = fill",
-    fails=["maps_every_place"],
-    hint_of="maps_every_place",
-)
-map_of_centres = changed(
-    map_place_by_place,
-    "covered[i : i + size, j : j + size] = fill",
-    "covered[max(i - size // 2, 0) : i + size // 2 + 1, max(j - 1, 0) : j + 2] = fill",
-    fails=MAP,
-    hint_of="maps_every_place",
-)
-map_covers_the_image = changed(
-    map_place_by_place,
-    "covered = image.clone()",
-    "covered = image",
-    fails=[*MAP, "leaves_the_image_alone"],
-    hint_of="leaves_the_image_alone",
-)
-map_restores_too_late = changed(
-    map_place_by_place,
-    "covered = image.clone()\n",
-    "saved = image.clone() if i == j == 0 else saved\n            covered = image.copy_(saved)\n",
-    fails=["leaves_the_image_alone"],
-)
-map_of_rows = changed(
-    map_place_by_place,
-    "covered = image.clone()\n",
-    "covered = image.clone() if j == 0 else covered\n",
-    fails=MAP,
-    hint_of="maps_every_place",
-)
-map_always_black = changed(
-    map_place_by_place,
-    "j : j + size] = fill",
-    "j : j + size] = 0",
-    fails=["covers_with_the_fill_value"],
-)
-map_in_any_mode = changed(
-    map_place_by_place, "model.eval()", "pass", fails=["looks_in_evaluation_mode"]
-)
-map_leaves_evaluation = changed(
-    map_place_by_place, "model.train(mode)", "pass", fails=["looks_in_evaluation_mode"]
-)
-map_with_gradients = changed(
-    map_place_by_place,
-    "with torch.no_grad():",
-    "if True:",
-    fails=["looks_without_gradients"],
-)
+map_place_by_place.slips("""
+map_of_probabilities: MAP covers_with_the_fill_value hint_of=maps_every_place
+  - before - probability(covered)
+  + probability(covered)
+map_of_gains: MAP hint_of=maps_every_place
+  - before - probability(covered)
+  + probability(covered) - before
+map_of_sizes: maps_every_place
+  - before - probability(covered)
+  + (before - probability(covered)).abs()
+map_of_logits: MAP hint_of=maps_every_place
+  - .softmax(dim=1)[0, label]
+  + [0, label]
+map_of_the_prediction: maps_every_place
+  - .softmax(dim=1)[0, label]
+  + .softmax(dim=1).max()
+map_off_by_one: MAP covers_with_the_fill_value hint_of=maps_every_place
+  - image.shape[0] - size + 1, image.shape[1] - size + 1
+  + image.shape[0] - size, image.shape[1] - size
+map_transposed: maps_every_place
+  - covered[i : i + size, j : j + size] = fill
+  + covered[j : j + size, i : i + size] = fill
+map_of_centres: MAP hint_of=maps_every_place
+  - covered[i : i + size, j : j + size] = fill
+  + covered[max(i - size // 2, 0) : i + size // 2 + 1, max(j - 1, 0) : j + 2] = fill
+map_covers_the_image: MAP leaves_the_image_alone hint_of=leaves_the_image_alone
+  - covered = image.clone()
+  + covered = image
+map_restores_too_late: leaves_the_image_alone
+  -             covered = image.clone()
+  +             saved = image.clone() if i == j == 0 else saved
+  +             covered = image.copy_(saved)
+map_of_rows: MAP hint_of=maps_every_place
+  - covered = image.clone()
+  + covered = image.clone() if j == 0 else covered
+map_always_black: covers_with_the_fill_value
+  - j : j + size] = fill
+  + j : j + size] = 0
+map_in_any_mode: looks_in_evaluation_mode
+  - model.eval()
+  + pass
+map_leaves_evaluation: looks_in_evaluation_mode
+  - model.train(mode)
+  + pass
+map_with_gradients: looks_without_gradients
+  - with torch.no_grad():
+  + if True:
+""")
 
 
 # ----------------------------------------------------------------------------- measure_data
@@ -1077,62 +835,42 @@ def facts_by_dictionary(train_images, train_labels, test_images, test_labels, cl
     return {"sizes": sizes, "class_counts": counts, "repeats": repeats, "leaks": leaks}
 
 
-facts_of_distinct_repeats = changed(
-    facts_by_dictionary,
-    "    leaks = 0\n",
-    "    keys = [tuple(image.flatten().tolist()) for image in train_images]\n"
-    "    repeats = sum(keys.count(key) > 1 for key in seen)\n    leaks = 0\n",
-    fails=["counts_repeats"],
-)
-facts_of_both_parts = changed(
-    facts_by_dictionary,
-    "for image in train_images:",
-    "for image in torch.cat([train_images, test_images]):",
-    fails=["measures_five_tiny_images", "counts_repeats", "counts_leaks"],
-)
-facts_of_grown_set = changed(
-    facts_by_dictionary,
-    "leaks += tuple(image.flatten().tolist()) in seen",
-    "leaks += tuple(image.flatten().tolist()) in seen\n"
-    "        seen.add(tuple(image.flatten().tolist()))",
-    fails=["counts_leaks"],
-)
-facts_of_distinct_leaks = changed(
-    facts_by_dictionary,
-    "for image in test_images:",
-    "for image in test_images.unique(dim=0):",
-    fails=["counts_leaks"],
-)
-facts_of_pairs = changed(
-    facts_by_unique,
-    "sum(bool((distinct == row).all(dim=1).any()) for row in test_images.flatten(1))",
-    "sum(int((train_images == image).all(2).all(1).sum()) for image in test_images)",
-    fails=["counts_leaks"],
-)
-facts_of_sorted_pixels = changed(
-    facts_by_unique,
-    "train_images.flatten(1).unique(dim=0)",
-    "train_images.flatten(1).sort(dim=1).values.unique(dim=0)",
-    fails=["counts_repeats", "counts_leaks"],
-)
-facts_without_absent_classes = changed(
-    facts_by_unique,
-    "range(classes)",
-    "range(int(train_labels.max()) + 1)",
-    fails=["counts_absent_classes"],
-)
-facts_of_swapped_parts = changed(
-    facts_by_unique,
-    "for part in (train_labels, test_labels)",
-    "for part in (test_labels, train_labels)",
-    fails=["measures_five_tiny_images", "counts_absent_classes"],
-)
-facts_as_shares = changed(
-    facts_by_dictionary,
-    '"class_counts": counts,',
-    '"class_counts": counts / counts.sum(dim=1, keepdim=True),',
-    fails=["measures_five_tiny_images", "counts_absent_classes"],
-)
+facts_by_dictionary.slips("""
+facts_of_distinct_repeats: counts_repeats
+  -     leaks = 0
+  +     keys = [tuple(image.flatten().tolist()) for image in train_images]
+  +     repeats = sum(keys.count(key) > 1 for key in seen)
+  +     leaks = 0
+facts_of_both_parts: measures_five_tiny_images counts_repeats counts_leaks
+  - for image in train_images:
+  + for image in torch.cat([train_images, test_images]):
+facts_of_grown_set: counts_leaks
+  -         leaks += tuple(image.flatten().tolist()) in seen
+  +         leaks += tuple(image.flatten().tolist()) in seen
+  +         seen.add(tuple(image.flatten().tolist()))
+facts_of_distinct_leaks: counts_leaks
+  - for image in test_images:
+  + for image in test_images.unique(dim=0):
+""")
+facts_by_unique.slips("""
+facts_of_pairs: counts_leaks
+  - sum(bool((distinct == row).all(dim=1).any()) for row in test_images.flatten(1))
+  + sum(int((train_images == image).all(2).all(1).sum()) for image in test_images)
+facts_of_sorted_pixels: counts_repeats counts_leaks
+  - train_images.flatten(1).unique(dim=0)
+  + train_images.flatten(1).sort(dim=1).values.unique(dim=0)
+facts_without_absent_classes: counts_absent_classes
+  - range(classes)
+  + range(int(train_labels.max()) + 1)
+facts_of_swapped_parts: measures_five_tiny_images counts_absent_classes
+  - for part in (train_labels, test_labels)
+  + for part in (test_labels, train_labels)
+""")
+facts_by_dictionary.slips("""
+facts_as_shares: measures_five_tiny_images counts_absent_classes
+  - "class_counts": counts,
+  + "class_counts": counts / counts.sum(dim=1, keepdim=True),
+""")
 
 
 # ----------------------------------------------------------------------------- datasheet
@@ -1225,71 +963,39 @@ def sheet_left_empty():
     }
 
 
-sheet_with_a_placeholder = changed(
-    sheet_in_short,
-    "Who the writers were, I could not find out from the files I have.",
-    "TODO: find out who the writers were and whether anybody asked them for it.",
-    fails=["states_something_in_each_section"],
-)
-sheet_with_a_word = changed(
-    sheet_in_short,
-    "It is good for exercises; it is no test set for models trained on MNIST.",
-    "Teaching.",
-    fails=["states_something_in_each_section"],
-)
-sheet_without_evidence = changed(
-    sheet_in_short,
-    '"data/README.md says nothing"',
-    '" "',
-    fails=["gives_evidence_for_each_section"],
-)
-sheet_with_evidence_to_do = changed(
-    sheet_in_short,
-    '"course_helper.py"',
-    '"tbd"',
-    fails=["gives_evidence_for_each_section"],
-)
-sheet_with_a_copy = changed(
-    sheet_in_short,
-    "It is never changed, which its SHA-256 shows at every load of it.",
-    "the pixels were divided by 255, rounded and restored to bytes by a script",
-    fails=["repeats_no_statement"],
-)
-sheet_of_the_full_mnist = changed(
-    sheet_in_short,
-    "8000 training and 2000 test digits",
-    "60000 training and 10 000 test digits".replace("10 000", "10 k"),
-    fails=["counts_the_shipped_digits"],
-)
-sheet_without_numbers = changed(
-    sheet_in_short,
-    "8000 training and 2000 test digits",
-    "many training and fewer test digits",
-    fails=["counts_the_shipped_digits"],
-)
-sheet_with_one_licence = changed(
-    sheet_in_short,
-    "has the MIT licence, and MNIST is said to have CC BY-SA.",
-    "has the MIT licence, and of MNIST one may use what one likes.",
-    fails=["names_the_licences"],
-)
-sheet_without_a_section = changed(
-    sheet_in_short,
-    '"uses": (',
-    '"use": (',
-    fails=[
-        "has_seven_sections",
-        "states_something_in_each_section",
-        "gives_evidence_for_each_section",
-        "repeats_no_statement",
-    ],
-)
-sheet_without_pairs = changed(
-    sheet_in_short,
-    '("The course needs small images that train fast on one core.", "README")',
-    '"The course needs small images that train fast on one core (README)."',
-    fails=["has_seven_sections", "states_something_in_each_section"],
-)
+sheet_in_short.slips("""
+sheet_with_a_placeholder: states_something_in_each_section
+  - Who the writers were, I could not find out from the files I have.
+  + TODO: find out who the writers were and whether anybody asked them for it.
+sheet_with_a_word: states_something_in_each_section
+  - It is good for exercises; it is no test set for models trained on MNIST.
+  + Teaching.
+sheet_without_evidence: gives_evidence_for_each_section
+  - "data/README.md says nothing"
+  + " "
+sheet_with_evidence_to_do: gives_evidence_for_each_section
+  - "course_helper.py"
+  + "tbd"
+sheet_with_a_copy: repeats_no_statement
+  - It is never changed, which its SHA-256 shows at every load of it.
+  + the pixels were divided by 255, rounded and restored to bytes by a script
+sheet_of_the_full_mnist: counts_the_shipped_digits
+  - 8000 training and 2000 test digits
+  + 60000 training and 10 k test digits
+sheet_without_numbers: counts_the_shipped_digits
+  - 8000 training and 2000 test digits
+  + many training and fewer test digits
+sheet_with_one_licence: names_the_licences
+  - has the MIT licence, and MNIST is said to have CC BY-SA.
+  + has the MIT licence, and of MNIST one may use what one likes.
+sheet_without_a_section: has_seven_sections states_something_in_each_section
+    gives_evidence_for_each_section repeats_no_statement
+  - "uses": (
+  + "use": (
+sheet_without_pairs: has_seven_sections states_something_in_each_section
+  - ("The course needs small images that train fast on one core.", "README")
+  + "The course needs small images that train fast on one core (README)."
+""")
 
 
 # ----------------------------------------------------------------------------- candidates
@@ -1332,12 +1038,10 @@ def table_of_ten():
     ]
 
 
-table_of_nine = changed(
-    table_of_ten,
-    '        row("KMNIST", "https://b.a.org", "70,000", "CC BY-SA 4.0", "kana"),\n',
-    "",
-    fails=["has_ten_rows"],
-)
+table_of_ten.slips("""
+table_of_nine: has_ten_rows
+  -         row("KMNIST", "https://b.a.org", "70,000", "CC BY-SA 4.0", "kana"),
+""")
 
 
 @wrong(
@@ -1357,43 +1061,41 @@ def table_without_rows():
     return []
 
 
-table_with_an_empty_cell = changed(table_of_ten, '"100 classes"', '""', fails=["fills_every_cell"])
-table_with_a_dash = changed(
-    table_of_ten, '"not stated", "10 classes"', '"-", "10 classes"', fails=["fills_every_cell"]
-)
-table_with_a_placeholder = changed(
-    table_of_ten, '"house numbers"', '"TODO"', fails=["fills_every_cell"]
-)
-table_with_a_question = changed(
-    table_of_ten, '"non-commercial"', '"???"', fails=["fills_every_cell"]
-)
-table_with_a_repeat = changed(
-    table_of_ten, '"KMNIST"', '"fashion MNIST"', fails=["repeats_no_data_set"]
-)
-table_with_a_page_twice = changed(
-    table_of_ten, "https://a.org/5/", "https://a.org/4", fails=["repeats_no_data_set"]
-)
-table_without_an_address = changed(
-    table_of_ten, "https://a.org/9", "see the web", fails=["gives_an_address"]
-)
-table_with_half_an_address = changed(
-    table_of_ten, "https://a.org/10", "a.org/10", fails=["gives_an_address"]
-)
-table_without_a_number = changed(
-    table_of_ten, '"50 million"', '"very large"', fails=["gives_the_size_as_a_number"]
-)
-table_without_a_column = changed(
-    table_of_ten,
-    '"licence": licence, ',
-    "",
-    fails=["has_rows_of_five_cells", "fills_every_cell"],
-)
-table_with_numbers = changed(
-    table_of_ten,
-    '"27,000"',
-    "27_000",
-    fails=["has_rows_of_five_cells", "fills_every_cell", "gives_the_size_as_a_number"],
-)
+table_of_ten.slips("""
+table_with_an_empty_cell: fills_every_cell
+  - "100 classes"
+  + ""
+table_with_a_dash: fills_every_cell
+  - "not stated", "10 classes"
+  + "-", "10 classes"
+table_with_a_placeholder: fills_every_cell
+  - "house numbers"
+  + "TODO"
+table_with_a_question: fills_every_cell
+  - "non-commercial"
+  + "???"
+table_with_a_repeat: repeats_no_data_set
+  - "KMNIST"
+  + "fashion MNIST"
+table_with_a_page_twice: repeats_no_data_set
+  - https://a.org/5/
+  + https://a.org/4
+table_without_an_address: gives_an_address
+  - https://a.org/9
+  + see the web
+table_with_half_an_address: gives_an_address
+  - https://a.org/10
+  + a.org/10
+table_without_a_number: gives_the_size_as_a_number
+  - "50 million"
+  + "very large"
+table_without_a_column: has_rows_of_five_cells fills_every_cell
+  - "licence": licence, "
+  + "
+table_with_numbers: has_rows_of_five_cells fills_every_cell gives_the_size_as_a_number
+  - "27,000"
+  + 27_000
+""")
 
 
 # ----------------------------------------------------------------------------- proposal
@@ -1444,39 +1146,27 @@ def plan_left_empty():
     return {"goal": "TODO", "data": "TODO", "baseline": "TODO", "measure": "TODO", "risk": "TODO"}
 
 
-plan_with_a_placeholder = changed(
-    plan_in_short,
-    "The download may fail, and",
-    "TODO: think about what happens. And",
-    fails=["writes_every_section"],
-)
-plan_without_words = changed(
-    plan_in_short,
-    '"The most frequent class first, then a linear model of the pixels, "\n'
-    '        "which has to be beaten."',
-    '"A linear model."',
-    fails=["writes_every_section"],
-)
-plan_without_baseline = changed(
-    plan_in_short,
-    '"baseline": "The most frequent class first, then a linear model of the pixels, "\n'
-    '        "which has to be beaten.",\n',
-    "",
-    fails=["has_five_sections", "writes_every_section"],
-)
-plan_with_a_copy = changed(
-    plan_in_short,
-    '"The most frequent class first, then a linear model of the pixels, "\n'
-    '        "which has to be beaten."',
-    '"the download may fail and the labels may be wrong. I look at a hundred of them first"',
-    fails=["repeats_no_section"],
-)
-plan_of_another_data_set = changed(
-    plan_in_short, "EuroSAT, split", "Some pictures, split", fails=["uses_a_candidate"]
-)
-plan_without_a_number = changed(
-    plan_in_short,
-    'on 2,000 test images, and a success "\n        "from 70 per cent on.',
-    'on all test images, and a success "\n        "if it looks good to me then.',
-    fails=["measures_success_by_a_number"],
-)
+plan_in_short.slips("""
+plan_with_a_placeholder: writes_every_section
+  - The download may fail, and
+  + TODO: think about what happens. And
+plan_without_words: writes_every_section
+  -         "baseline": "The most frequent class first, then a linear model of the pixels, "
+  -         "which has to be beaten.",
+  +         "baseline": "A linear model.",
+plan_without_baseline: has_five_sections writes_every_section
+  - "baseline": "The most frequent class first, then a linear model of the pixels, "
+  -         "which has to be beaten.",
+plan_with_a_copy: repeats_no_section
+  - "The most frequent class first, then a linear model of the pixels, "
+  -         "which has to be beaten."
+  + "the download may fail and the labels may be wrong. I look at a hundred of them first"
+plan_of_another_data_set: uses_a_candidate
+  - EuroSAT, split
+  + Some pictures, split
+plan_without_a_number: measures_success_by_a_number
+  -         "measure": "Accuracy of the worst class on 2,000 test images, and a success "
+  -         "from 70 per cent on.",
+  +         "measure": "Accuracy of the worst class on all test images, and a success "
+  +         "if it looks good to me then.",
+""")

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from autograder.course.corpus import changed, right, wrong
+from autograder.course.corpus import right, wrong
 
 # Checks of exercises that call an earlier one in the master.
 BLURS = (
@@ -60,75 +60,43 @@ def size_by_a_loop(n, kernel, padding=0, stride=1, dilation=1):
     return count
 
 
-size_without_the_first_place = changed(
-    size_by_formula,
-    "// stride + 1",
-    "// stride",
-    fails=[
-        "counts_the_places_of_the_kernel",
-        "leaves_out_an_incomplete_step",
-        "pads_both_ends",
-        "spreads_the_weights",
-        "refuses_a_kernel_that_does_not_fit",
-        "counts_the_weights_of_the_example",
-        "counts_input_channels",
-        "counts_biases",
-        "counts_outputs_with_a_stride",
-    ],
-)
-size_rounds_up = changed(
-    size_by_formula,
-    "(n + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1",
-    "-((n + 2 * padding - dilation * (kernel - 1) - 1) // -stride) + 1",
-    fails=["leaves_out_an_incomplete_step"],
-)
-size_as_a_fraction = changed(
-    size_by_formula,
-    "// stride + 1",
-    "/ stride + 1",
-    fails=[
-        "counts_the_places_of_the_kernel",
-        "leaves_out_an_incomplete_step",
-        "pads_both_ends",
-        "spreads_the_weights",
-        "refuses_a_kernel_that_does_not_fit",
-    ],
-)
-size_stride_ignored = changed(
-    size_by_formula,
-    "// stride + 1",
-    "+ 1",
-    fails=[
-        "counts_the_places_of_the_kernel",
-        "leaves_out_an_incomplete_step",
-        "counts_outputs_with_a_stride",
-    ],
-)
-size_counts_gaps = changed(
-    size_by_formula,
-    "- 1) // stride + 1",
-    ") // stride",
-    fails=["counts_the_places_of_the_kernel", "counts_outputs_with_a_stride"],
-)
-size_pads_one_end = changed(size_by_formula, "2 * padding", "padding", fails=["pads_both_ends"])
-size_dilation_times_kernel = changed(
-    size_by_formula,
-    "dilation * (kernel - 1) - 1",
-    "dilation * kernel",
-    fails=["spreads_the_weights"],
-)
-size_without_dilation = changed(
-    size_by_formula,
-    "dilation * (kernel - 1)",
-    "(kernel - 1)",
-    fails=["spreads_the_weights"],
-)
-size_never_raises = changed(
-    size_by_formula, "if size < 1:", "if False:", fails=["refuses_a_kernel_that_does_not_fit"]
-)
-size_refuses_an_exact_fit = changed(
-    size_by_formula, "if size < 1:", "if size < 2:", fails=["refuses_a_kernel_that_does_not_fit"]
-)
+size_by_formula.slips("""
+size_without_the_first_place: counts_the_places_of_the_kernel leaves_out_an_incomplete_step
+    pads_both_ends spreads_the_weights refuses_a_kernel_that_does_not_fit
+    counts_the_weights_of_the_example counts_input_channels counts_biases
+    counts_outputs_with_a_stride
+  - // stride + 1
+  + // stride
+size_rounds_up: leaves_out_an_incomplete_step
+  - (n + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+  + -((n + 2 * padding - dilation * (kernel - 1) - 1) // -stride) + 1
+size_as_a_fraction: counts_the_places_of_the_kernel leaves_out_an_incomplete_step pads_both_ends
+    spreads_the_weights refuses_a_kernel_that_does_not_fit
+  - // stride + 1
+  + / stride + 1
+size_stride_ignored: counts_the_places_of_the_kernel leaves_out_an_incomplete_step
+    counts_outputs_with_a_stride
+  - // stride + 1
+  + + 1
+size_counts_gaps: counts_the_places_of_the_kernel counts_outputs_with_a_stride
+  - - 1) // stride + 1
+  + ) // stride
+size_pads_one_end: pads_both_ends
+  - 2 * padding
+  + padding
+size_dilation_times_kernel: spreads_the_weights
+  - dilation * (kernel - 1) - 1
+  + dilation * kernel
+size_without_dilation: spreads_the_weights
+  - dilation * (kernel - 1)
+  + (kernel - 1)
+size_never_raises: refuses_a_kernel_that_does_not_fit
+  - if size < 1:
+  + if False:
+size_refuses_an_exact_fit: refuses_a_kernel_that_does_not_fit
+  - if size < 1:
+  + if size < 2:
+""")
 
 
 # ----------------------------------------------------------------------------- parameter_count
@@ -160,60 +128,39 @@ def count_the_library(image_shape, out_channels, kernel_shape, stride=1, bias=Tr
     return sum(p.numel() for p in dense.parameters()), shared * rows * columns, shared
 
 
-count_one_input_channel = changed(
-    count_step_by_step,
-    "c, height, width = image_shape",
-    "c, (_, height, width) = 1, image_shape",
-    fails=["counts_input_channels"],
-)
-count_kernel_of_one_channel = changed(
-    count_step_by_step,
-    "shared = c * h * w * out_channels",
-    "shared = h * w * out_channels",
-    fails=["counts_input_channels"],
-)
-count_height_and_width_swapped = changed(
-    count_step_by_step,
-    "h, w = kernel_shape",
-    "w, h = kernel_shape",
-    fails=["counts_input_channels"],
-)
-count_without_biases = changed(count_step_by_step, "if bias:", "if False:", fails=["counts_biases"])
-count_bias_for_each_output = changed(
-    count_step_by_step, "shared += out_channels", "shared += outputs", fails=["counts_biases"]
-)
-count_bias_for_each_channel = changed(
-    count_step_by_step, "dense += outputs", "dense += out_channels", fails=["counts_biases"]
-)
-count_without_stride = changed(
-    count_step_by_step,
-    "places = ((height - h) // stride + 1) * ((width - w) // stride + 1)",
-    "places = (height - h + 1) * (width - w + 1)",
-    fails=["counts_outputs_with_a_stride"],
-)
-count_stride_across_only = changed(
-    count_step_by_step,
-    "(height - h) // stride",
-    "(height - h)",
-    fails=["counts_outputs_with_a_stride"],
-)
-count_same_size = changed(
-    count_step_by_step,
-    "places = ((height - h) // stride + 1) * ((width - w) // stride + 1)",
-    "places = (height // stride) * (width // stride)",
-    fails=["counts_the_weights_of_the_example", "counts_input_channels", "counts_biases"],
-)
-count_one_output_channel = changed(
-    count_step_by_step,
-    "outputs = out_channels * places",
-    "outputs = places",
-    fails=[
-        "counts_the_weights_of_the_example",
-        "counts_input_channels",
-        "counts_biases",
-        "counts_outputs_with_a_stride",
-    ],
-)
+count_step_by_step.slips("""
+count_one_input_channel: counts_input_channels
+  - c, height, width = image_shape
+  + c, (_, height, width) = 1, image_shape
+count_kernel_of_one_channel: counts_input_channels
+  - shared = c * h * w * out_channels
+  + shared = h * w * out_channels
+count_height_and_width_swapped: counts_input_channels
+  - h, w = kernel_shape
+  + w, h = kernel_shape
+count_without_biases: counts_biases
+  - if bias:
+  + if False:
+count_bias_for_each_output: counts_biases
+  - shared += out_channels
+  + shared += outputs
+count_bias_for_each_channel: counts_biases
+  - dense += outputs
+  + dense += out_channels
+count_without_stride: counts_outputs_with_a_stride
+  - places = ((height - h) // stride + 1) * ((width - w) // stride + 1)
+  + places = (height - h + 1) * (width - w + 1)
+count_stride_across_only: counts_outputs_with_a_stride
+  - (height - h) // stride
+  + (height - h)
+count_same_size: counts_the_weights_of_the_example counts_input_channels counts_biases
+  - places = ((height - h) // stride + 1) * ((width - w) // stride + 1)
+  + places = (height // stride) * (width // stride)
+count_one_output_channel: counts_the_weights_of_the_example counts_input_channels counts_biases
+    counts_outputs_with_a_stride
+  - outputs = out_channels * places
+  + outputs = places
+""")
 
 
 # ----------------------------------------------------------------------------- pad2d
@@ -242,68 +189,32 @@ def pad_full(image, rows, columns, value=0.0):
     return result
 
 
-pad_axes_in_the_wrong_order = changed(
-    pad_library,
-    "(columns, columns, rows, rows)",
-    "(rows, rows, columns, columns)",
-    fails=[
-        "puts_a_frame_around_two_pixels",
-        "fills_with_the_value",
-        "pads_the_last_two_axes",
-        "averages_the_pixels_in_the_window",
-        "blurs_with_a_rectangle",
-        "keeps_a_white_wall_white",
-    ],
-)
-pad_at_the_start_only = changed(
-    pad_library,
-    "(columns, columns, rows, rows)",
-    "(columns, 0, rows, 0)",
-    fails=[
-        "puts_a_frame_around_two_pixels",
-        "fills_with_the_value",
-        "pads_the_last_two_axes",
-        *BLURS,
-    ],
-)
-pad_at_the_end_only = changed(
-    pad_library,
-    "(columns, columns, rows, rows)",
-    "(0, columns, 0, rows)",
-    fails=[
-        "puts_a_frame_around_two_pixels",
-        "fills_with_the_value",
-        "pads_the_last_two_axes",
-        *BLURS,
-    ],
-)
-pad_columns_only = changed(
-    pad_library,
-    "(columns, columns, rows, rows)",
-    "(columns, columns)",
-    fails=[
-        "puts_a_frame_around_two_pixels",
-        "fills_with_the_value",
-        "pads_the_last_two_axes",
-        "blurs_with_a_rectangle",
-        "keeps_a_white_wall_white",
-        "blurs_uint8_pixels",
-    ],
-)
-pad_same_on_all_sides = changed(
-    pad_library,
-    "(columns, columns, rows, rows)",
-    "(rows, rows, rows, rows)",
-    fails=[
-        "puts_a_frame_around_two_pixels",
-        "fills_with_the_value",
-        "pads_the_last_two_axes",
-        "averages_the_pixels_in_the_window",
-        "blurs_with_a_rectangle",
-        "keeps_a_white_wall_white",
-    ],
-)
-pad_always_zero = changed(pad_library, "value=value", "value=0.0", fails=["fills_with_the_value"])
+pad_library.slips("""
+pad_axes_in_the_wrong_order: puts_a_frame_around_two_pixels fills_with_the_value
+    pads_the_last_two_axes averages_the_pixels_in_the_window blurs_with_a_rectangle
+    keeps_a_white_wall_white
+  - (columns, columns, rows, rows)
+  + (rows, rows, columns, columns)
+pad_at_the_start_only: puts_a_frame_around_two_pixels fills_with_the_value pads_the_last_two_axes
+    BLURS
+  - (columns, columns, rows, rows)
+  + (columns, 0, rows, 0)
+pad_at_the_end_only: puts_a_frame_around_two_pixels fills_with_the_value pads_the_last_two_axes
+    BLURS
+  - (columns, columns, rows, rows)
+  + (0, columns, 0, rows)
+pad_columns_only: puts_a_frame_around_two_pixels fills_with_the_value pads_the_last_two_axes
+    blurs_with_a_rectangle keeps_a_white_wall_white blurs_uint8_pixels
+  - (columns, columns, rows, rows)
+  + (columns, columns)
+pad_same_on_all_sides: puts_a_frame_around_two_pixels fills_with_the_value pads_the_last_two_axes
+    averages_the_pixels_in_the_window blurs_with_a_rectangle keeps_a_white_wall_white
+  - (columns, columns, rows, rows)
+  + (rows, rows, rows, rows)
+pad_always_zero: fills_with_the_value
+  - value=value
+  + value=0.0
+""")
 
 
 @wrong(
@@ -339,12 +250,13 @@ def pad_the_first_two_axes(image, rows, columns, value=0.0):
     return result
 
 
-pad_in_single_precision = changed(
-    pad_full, "dtype=image.dtype, ", "", fails=["keeps_the_dtype_of_the_image"]
-)
-pad_on_the_cpu = changed(
-    pad_full, ", device=image.device", "", fails=["pads_on_the_device_of_the_image"]
-)
+pad_full.slips("""
+pad_in_single_precision: keeps_the_dtype_of_the_image
+  - dtype=image.dtype, device
+  + device
+pad_on_the_cpu: pads_on_the_device_of_the_image
+  - , device=image.device
+""")
 
 
 # ----------------------------------------------------------------------------- correlate2d
@@ -392,148 +304,67 @@ def correlate_slices(image, kernel):
     return torch.stack(terms).sum(dim=0)
 
 
-correlate_flipped = changed(
-    correlate_unfold,
-    "(windows * kernel)",
-    "(windows * kernel.flip(0, 1))",
-    fails=[
-        "agrees_with_the_library",
-        "weights_and_adds_each_neighbourhood",
-        "stamps_the_kernel_on_an_impulse",
-        "runs_backwards_through_the_kernel",
-    ],
-    hint_of="weights_and_adds_each_neighbourhood",
-)
-correlate_upside_down = changed(
-    correlate_unfold,
-    "(windows * kernel)",
-    "(windows * kernel.flip(0))",
-    fails=[
-        "weights_and_adds_each_neighbourhood",
-        "agrees_with_the_library",
-        "stamps_the_kernel_on_an_impulse",
-        "runs_backwards_through_the_kernel",
-    ],
-)
-correlate_one_row_too_few = changed(
-    correlate_pixel_by_pixel,
-    "image.shape[0] - h + 1, image.shape[1] - w + 1",
-    "image.shape[0] - h, image.shape[1] - w",
-    fails=[
-        "weights_and_adds_each_neighbourhood",
-        "agrees_with_the_library",
-        "keeps_negative_values",
-        "computes_with_uint8_pixels",
-        *CONVOLUTIONS,
-        *BLURS,
-        *EDGES,
-    ],
-    hint_of="agrees_with_the_library",
-)
-correlate_height_and_width_swapped = changed(
-    correlate_pixel_by_pixel,
-    "h, w = kernel.shape",
-    "w, h = kernel.shape",
-    fails=[
-        "agrees_with_the_library",
-        "has_the_dtype_of_the_kernel",
-        "correlates_without_the_library",
-        "stamps_the_kernel_on_an_impulse",
-        "runs_backwards_through_the_kernel",
-        "convolves_without_the_library",
-        "averages_the_pixels_in_the_window",
-        "blurs_with_a_rectangle",
-        "keeps_a_white_wall_white",
-    ],
-)
-correlate_square_kernels = changed(
-    correlate_pixel_by_pixel,
-    "h, w = kernel.shape",
-    "h = w = kernel.shape[0]",
-    fails=[
-        "agrees_with_the_library",
-        "has_the_dtype_of_the_kernel",
-        "correlates_without_the_library",
-        "stamps_the_kernel_on_an_impulse",
-        "runs_backwards_through_the_kernel",
-        "convolves_without_the_library",
-        "averages_the_pixels_in_the_window",
-        "blurs_with_a_rectangle",
-        "keeps_a_white_wall_white",
-    ],
-)
-correlate_three_by_three = changed(
-    correlate_pixel_by_pixel,
-    "h, w = kernel.shape",
-    "h = w = 3",
-    fails=[
-        "weights_and_adds_each_neighbourhood",
-        "agrees_with_the_library",
-        "keeps_negative_values",
-        "computes_with_uint8_pixels",
-        "has_the_dtype_of_the_kernel",
-        "correlates_without_the_library",
-        "correlates_on_the_device_of_the_image",
-        *CONVOLUTIONS,
-        "convolves_without_the_library",
-        "averages_the_pixels_in_the_window",
-        "blurs_with_a_rectangle",
-        "keeps_a_white_wall_white",
-    ],
-    hint_of="agrees_with_the_library",
-)
-correlate_square_images = changed(
-    correlate_pixel_by_pixel,
-    "image.shape[1] - w + 1",
-    "image.shape[0] - w + 1",
-    fails=[
-        "weights_and_adds_each_neighbourhood",
-        "agrees_with_the_library",
-        "keeps_negative_values",
-        "computes_with_uint8_pixels",
-        *CONVOLUTIONS,
-        *BLURS,
-        "measures_an_upright_edge",
-        "combines_both_directions",
-        "finds_edges_in_uint8_pixels",
-    ],
-    hint_of="agrees_with_the_library",
-)
-correlate_means = changed(
-    correlate_unfold,
-    ".sum(dim=(2, 3))",
-    ".mean(dim=(2, 3))",
-    fails=[
-        "weights_and_adds_each_neighbourhood",
-        "agrees_with_the_library",
-        "keeps_negative_values",
-        "computes_with_uint8_pixels",
-        *CONVOLUTIONS,
-        *EDGES,
-    ],
-)
-correlate_clipped = changed(
-    correlate_unfold,
-    ".sum(dim=(2, 3))",
-    ".sum(dim=(2, 3)).clamp(min=0)",
-    fails=[
-        "keeps_negative_values",
-        "runs_backwards_through_the_kernel",
-        "finds_edges_towards_the_dark",
-    ],
-)
-correlate_absolute_values = changed(
-    correlate_unfold,
-    ".sum(dim=(2, 3))",
-    ".sum(dim=(2, 3)).abs()",
-    fails=["keeps_negative_values", "runs_backwards_through_the_kernel"],
-)
-correlate_in_the_dtype_of_the_image = changed(
-    correlate_pixel_by_pixel,
-    "dtype=kernel.dtype",
-    "dtype=image.dtype",
-    fails=["computes_with_uint8_pixels", "has_the_dtype_of_the_kernel", "convolves_uint8_pixels"],
-)
+correlate_unfold.slips("""
+correlate_flipped: agrees_with_the_library weights_and_adds_each_neighbourhood
+    stamps_the_kernel_on_an_impulse runs_backwards_through_the_kernel
+    hint_of=weights_and_adds_each_neighbourhood
+  - (windows * kernel)
+  + (windows * kernel.flip(0, 1))
+correlate_upside_down: weights_and_adds_each_neighbourhood agrees_with_the_library
+    stamps_the_kernel_on_an_impulse runs_backwards_through_the_kernel
+  - (windows * kernel)
+  + (windows * kernel.flip(0))
+""")
+correlate_pixel_by_pixel.slips("""
+correlate_one_row_too_few: weights_and_adds_each_neighbourhood agrees_with_the_library
+    keeps_negative_values computes_with_uint8_pixels CONVOLUTIONS BLURS EDGES
+    hint_of=agrees_with_the_library
+  - image.shape[0] - h + 1, image.shape[1] - w + 1
+  + image.shape[0] - h, image.shape[1] - w
+correlate_height_and_width_swapped: agrees_with_the_library has_the_dtype_of_the_kernel
+    correlates_without_the_library stamps_the_kernel_on_an_impulse runs_backwards_through_the_kernel
+    convolves_without_the_library averages_the_pixels_in_the_window blurs_with_a_rectangle
+    keeps_a_white_wall_white
+  - h, w = kernel.shape
+  + w, h = kernel.shape
+correlate_square_kernels: agrees_with_the_library has_the_dtype_of_the_kernel
+    correlates_without_the_library stamps_the_kernel_on_an_impulse runs_backwards_through_the_kernel
+    convolves_without_the_library averages_the_pixels_in_the_window blurs_with_a_rectangle
+    keeps_a_white_wall_white
+  - h, w = kernel.shape
+  + h = w = kernel.shape[0]
+correlate_three_by_three: weights_and_adds_each_neighbourhood agrees_with_the_library
+    keeps_negative_values computes_with_uint8_pixels has_the_dtype_of_the_kernel
+    correlates_without_the_library correlates_on_the_device_of_the_image CONVOLUTIONS
+    convolves_without_the_library averages_the_pixels_in_the_window blurs_with_a_rectangle
+    keeps_a_white_wall_white hint_of=agrees_with_the_library
+  - h, w = kernel.shape
+  + h = w = 3
+correlate_square_images: weights_and_adds_each_neighbourhood agrees_with_the_library
+    keeps_negative_values computes_with_uint8_pixels CONVOLUTIONS BLURS measures_an_upright_edge
+    combines_both_directions finds_edges_in_uint8_pixels hint_of=agrees_with_the_library
+  - image.shape[1] - w + 1
+  + image.shape[0] - w + 1
+""")
+correlate_unfold.slips("""
+correlate_means: weights_and_adds_each_neighbourhood agrees_with_the_library keeps_negative_values
+    computes_with_uint8_pixels CONVOLUTIONS EDGES
+  - .sum(dim=(2, 3))
+  + .mean(dim=(2, 3))
+correlate_clipped: keeps_negative_values runs_backwards_through_the_kernel
+    finds_edges_towards_the_dark
+  - .sum(dim=(2, 3))
+  + .sum(dim=(2, 3)).clamp(min=0)
+correlate_absolute_values: keeps_negative_values runs_backwards_through_the_kernel
+  - .sum(dim=(2, 3))
+  + .sum(dim=(2, 3)).abs()
+""")
+correlate_pixel_by_pixel.slips("""
+correlate_in_the_dtype_of_the_image: computes_with_uint8_pixels has_the_dtype_of_the_kernel
+    convolves_uint8_pixels
+  - dtype=kernel.dtype
+  + dtype=image.dtype
+""")
 
 
 @wrong("correlate2d", fails=["computes_with_uint8_pixels", "convolves_uint8_pixels"])
@@ -547,23 +378,14 @@ def correlate_whole_numbers(image, kernel):
     return result
 
 
-correlate_in_single_precision = changed(
-    correlate_pixel_by_pixel,
-    "dtype=kernel.dtype, ",
-    "",
-    fails=[
-        "has_the_dtype_of_the_kernel",
-        "runs_backwards_through_the_kernel",
-        "blurs_with_a_rectangle",
-        "combines_both_directions",
-    ],
-)
-correlate_on_the_cpu = changed(
-    correlate_pixel_by_pixel,
-    ", device=image.device",
-    "",
-    fails=["correlates_on_the_device_of_the_image"],
-)
+correlate_pixel_by_pixel.slips("""
+correlate_in_single_precision: has_the_dtype_of_the_kernel runs_backwards_through_the_kernel
+    blurs_with_a_rectangle combines_both_directions
+  - dtype=kernel.dtype, device
+  + device
+correlate_on_the_cpu: correlates_on_the_device_of_the_image
+  - , device=image.device
+""")
 
 
 @wrong(
@@ -620,51 +442,36 @@ def convolve_by_slices(image, kernel):
     return result
 
 
-convolve_without_a_flip = changed(
-    convolve_rotated,
-    "torch.rot90(kernel, 2)",
-    "kernel",
-    fails=["stamps_the_kernel_on_an_impulse", "runs_backwards_through_the_kernel"],
-)
-convolve_flips_rows_only = changed(
-    convolve_rotated,
-    "torch.rot90(kernel, 2)",
-    "kernel.flip(0)",
-    fails=["stamps_the_kernel_on_an_impulse", "runs_backwards_through_the_kernel"],
-)
-convolve_flips_columns_only = changed(
-    convolve_rotated,
-    "torch.rot90(kernel, 2)",
-    "kernel.fliplr()",
-    fails=["stamps_the_kernel_on_an_impulse", "runs_backwards_through_the_kernel"],
-)
-convolve_transposes = changed(
-    convolve_rotated,
-    "torch.rot90(kernel, 2)",
-    "kernel.T",
-    fails=["stamps_the_kernel_on_an_impulse", "runs_backwards_through_the_kernel"],
-)
-convolve_rotates_by_a_quarter = changed(
-    convolve_rotated,
-    "torch.rot90(kernel, 2)",
-    "torch.rot90(kernel)",
-    fails=["stamps_the_kernel_on_an_impulse", "runs_backwards_through_the_kernel"],
-)
-convolve_flips_image_and_kernel = changed(
-    convolve_flips_the_image,
-    "kernel).flip",
-    "kernel.flip(0, 1)).flip",
-    fails=["stamps_the_kernel_on_an_impulse", "runs_backwards_through_the_kernel"],
-)
-convolve_flips_the_image_only = changed(
-    convolve_flips_the_image, "kernel).flip(0, 1)", "kernel)", fails=CONVOLUTIONS
-)
-convolve_in_the_dtype_of_the_image = changed(
-    convolve_by_slices,
-    "kernel[u, v] * image",
-    "kernel[u, v].to(image.dtype) * image",
-    fails=["convolves_uint8_pixels"],
-)
+convolve_rotated.slips("""
+convolve_without_a_flip: stamps_the_kernel_on_an_impulse runs_backwards_through_the_kernel
+  - torch.rot90(kernel, 2)
+  + kernel
+convolve_flips_rows_only: stamps_the_kernel_on_an_impulse runs_backwards_through_the_kernel
+  - torch.rot90(kernel, 2)
+  + kernel.flip(0)
+convolve_flips_columns_only: stamps_the_kernel_on_an_impulse runs_backwards_through_the_kernel
+  - torch.rot90(kernel, 2)
+  + kernel.fliplr()
+convolve_transposes: stamps_the_kernel_on_an_impulse runs_backwards_through_the_kernel
+  - torch.rot90(kernel, 2)
+  + kernel.T
+convolve_rotates_by_a_quarter: stamps_the_kernel_on_an_impulse runs_backwards_through_the_kernel
+  - torch.rot90(kernel, 2)
+  + torch.rot90(kernel)
+""")
+convolve_flips_the_image.slips("""
+convolve_flips_image_and_kernel: stamps_the_kernel_on_an_impulse runs_backwards_through_the_kernel
+  - kernel).flip
+  + kernel.flip(0, 1)).flip
+convolve_flips_the_image_only: CONVOLUTIONS
+  - kernel).flip(0, 1)
+  + kernel)
+""")
+convolve_by_slices.slips("""
+convolve_in_the_dtype_of_the_image: convolves_uint8_pixels
+  - kernel[u, v] * image
+  + kernel[u, v].to(image.dtype) * image
+""")
 
 
 @wrong("convolve2d", fails=["convolves_without_the_library"])
@@ -695,55 +502,37 @@ def blur_nanmean(image, height, width):
     return padded.unfold(0, height, 1).unfold(1, width, 1).nanmean(dim=(2, 3))
 
 
-blur_with_a_dark_frame = changed(
-    blur_nanmean,
-    "math.nan",
-    "0.0",
-    fails=["keeps_a_white_wall_white", "averages_the_pixels_in_the_window"],
-)
-blur_only_where_it_fits = changed(
-    blur_nanmean,
-    "pad2d(image, height // 2, width // 2, math.nan)",
-    "image",
-    fails=BLURS,
-)
-blur_three_by_three = changed(
-    blur_windows,
-    "values = image",
-    "height = width = 3\n    values = image",
-    fails=[
-        "blurs_with_a_rectangle",
-    ],
-)
-blur_height_and_width_swapped = changed(
-    blur_windows,
-    "values = image",
-    "height, width = width, height\n    values = image",
-    fails=["blurs_with_a_rectangle", "averages_the_pixels_in_the_window"],
-)
-blur_without_dividing = changed(blur_windows, "window.mean()", "window.sum()", fails=BLURS)
-blur_divides_by_nine = changed(
-    blur_windows,
-    "window.mean()",
-    "window.sum() / 9",
-    fails=[
-        "averages_the_pixels_in_the_window",
-        "blurs_with_a_rectangle",
-        "keeps_a_white_wall_white",
-    ],
-)
-blur_divides_by_the_full_window = changed(
-    blur_windows,
-    "window.mean()",
-    "window.sum() / (height * width)",
-    fails=["keeps_a_white_wall_white", "averages_the_pixels_in_the_window"],
-)
-blur_window_off_by_one = changed(
-    blur_windows,
-    "i + height // 2 + 1",
-    "i + height // 2",
-    fails=["averages_the_pixels_in_the_window", "blurs_with_a_rectangle", "blurs_uint8_pixels"],
-)
+blur_nanmean.slips("""
+blur_with_a_dark_frame: keeps_a_white_wall_white averages_the_pixels_in_the_window
+  - math.nan
+  + 0.0
+blur_only_where_it_fits: BLURS
+  - pad2d(image, height // 2, width // 2, math.nan)
+  + image
+""")
+blur_windows.slips("""
+blur_three_by_three: blurs_with_a_rectangle
+  -     values = image if image.is_floating_point() else image.float()
+  +     height = width = 3
+  +     values = image if image.is_floating_point() else image.float()
+blur_height_and_width_swapped: blurs_with_a_rectangle averages_the_pixels_in_the_window
+  -     values = image if image.is_floating_point() else image.float()
+  +     height, width = width, height
+  +     values = image if image.is_floating_point() else image.float()
+blur_without_dividing: BLURS
+  - window.mean()
+  + window.sum()
+blur_divides_by_nine: averages_the_pixels_in_the_window blurs_with_a_rectangle
+    keeps_a_white_wall_white
+  - window.mean()
+  + window.sum() / 9
+blur_divides_by_the_full_window: keeps_a_white_wall_white averages_the_pixels_in_the_window
+  - window.mean()
+  + window.sum() / (height * width)
+blur_window_off_by_one: averages_the_pixels_in_the_window blurs_with_a_rectangle blurs_uint8_pixels
+  - i + height // 2 + 1
+  + i + height // 2
+""")
 
 
 @wrong("box_blur", fails=["blurs_uint8_pixels"])
@@ -798,76 +587,44 @@ def gaussian_softmax(size, sigma):
     return torch.outer(profile, profile)
 
 
-gaussian_sigma_as_variance = changed(
-    gaussian_of_distances,
-    "(2 * sigma**2)",
-    "(2 * sigma)",
-    fails=["has_the_given_standard_deviation"],
-)
-gaussian_without_the_two = changed(
-    gaussian_of_distances,
-    "(2 * sigma**2)",
-    "sigma**2",
-    fails=["has_the_given_standard_deviation", "falls_off_from_the_middle"],
-)
-gaussian_forgotten_brackets = changed(
-    gaussian_of_distances,
-    "/ (2 * sigma**2)",
-    "/ 2 * sigma**2",
-    fails=["has_the_given_standard_deviation"],
-)
-gaussian_of_the_plain_distance = changed(
-    gaussian_of_distances,
-    "(u**2 + v**2)",
-    "(u**2 + v**2).sqrt()",
-    fails=["has_the_given_standard_deviation", "falls_off_from_the_middle"],
-)
-gaussian_divided_by_the_integral = changed(
-    gaussian_of_distances,
-    "kernel / kernel.sum()",
-    "kernel / (2 * math.pi * sigma**2)",
-    fails=["sums_to_one", "falls_off_from_the_middle"],
-)
-gaussian_not_normalised = changed(
-    gaussian_of_distances,
-    "return kernel / kernel.sum()",
-    "return kernel",
-    fails=["sums_to_one", "falls_off_from_the_middle"],
-)
-gaussian_rows_sum_to_one = changed(
-    gaussian_of_distances,
-    "kernel.sum()",
-    "kernel.sum(dim=1, keepdim=True)",
-    fails=["falls_off_from_the_middle", "has_the_given_standard_deviation", "sums_to_one"],
-)
-gaussian_largest_is_one = changed(
-    gaussian_of_distances,
-    "kernel.sum()",
-    "kernel.max()",
-    fails=["sums_to_one", "falls_off_from_the_middle"],
-)
-gaussian_off_centre = changed(
-    gaussian_of_distances,
-    "(size - 1) / 2",
-    "size // 2",
-    fails=["is_centred_for_even_sizes"],
-)
-gaussian_at_half_the_size = changed(
-    gaussian_of_distances,
-    "(size - 1) / 2",
-    "size / 2",
-    fails=[
-        "falls_off_from_the_middle",
-        "has_the_given_standard_deviation",
-        "is_centred_for_even_sizes",
-    ],
-)
-gaussian_odd_sizes_only = changed(
-    gaussian_softmax,
-    "torch.linspace(-(size - 1) / 2, (size - 1) / 2, size)",
-    "torch.arange(-(size // 2), size // 2 + 1.0)",
-    fails=["is_centred_for_even_sizes"],
-)
+gaussian_of_distances.slips("""
+gaussian_sigma_as_variance: has_the_given_standard_deviation
+  - (2 * sigma**2)
+  + (2 * sigma)
+gaussian_without_the_two: has_the_given_standard_deviation falls_off_from_the_middle
+  - (2 * sigma**2)
+  + sigma**2
+gaussian_forgotten_brackets: has_the_given_standard_deviation
+  - / (2 * sigma**2)
+  + / 2 * sigma**2
+gaussian_of_the_plain_distance: has_the_given_standard_deviation falls_off_from_the_middle
+  - (u**2 + v**2)
+  + (u**2 + v**2).sqrt()
+gaussian_divided_by_the_integral: sums_to_one falls_off_from_the_middle
+  - kernel / kernel.sum()
+  + kernel / (2 * math.pi * sigma**2)
+gaussian_not_normalised: sums_to_one falls_off_from_the_middle
+  - return kernel / kernel.sum()
+  + return kernel
+gaussian_rows_sum_to_one: falls_off_from_the_middle has_the_given_standard_deviation sums_to_one
+  - kernel.sum()
+  + kernel.sum(dim=1, keepdim=True)
+gaussian_largest_is_one: sums_to_one falls_off_from_the_middle
+  - kernel.sum()
+  + kernel.max()
+gaussian_off_centre: is_centred_for_even_sizes
+  - (size - 1) / 2
+  + size // 2
+gaussian_at_half_the_size: falls_off_from_the_middle has_the_given_standard_deviation
+    is_centred_for_even_sizes
+  - (size - 1) / 2
+  + size / 2
+""")
+gaussian_softmax.slips("""
+gaussian_odd_sizes_only: is_centred_for_even_sizes
+  - torch.linspace(-(size - 1) / 2, (size - 1) / 2, size)
+  + torch.arange(-(size // 2), size // 2 + 1.0)
+""")
 
 
 @wrong(
@@ -899,59 +656,39 @@ def sharpen_copy(blur, amount):
     return kernel
 
 
-sharpen_blurs = changed(
-    sharpen_identity,
-    "amount * (identity - blur)",
-    "amount * (blur - identity)",
-    fails=["adds_what_the_blur_takes_away", "sharpens_with_a_rectangle"],
-)
-sharpen_takes_the_blur_away = changed(
-    sharpen_identity,
-    "identity + amount * (identity - blur)",
-    "identity - amount * blur",
-    fails=["adds_what_the_blur_takes_away", "sharpens_with_a_rectangle"],
-)
-sharpen_difference_only = changed(
-    sharpen_identity,
-    "identity + amount",
-    "amount",
-    fails=["adds_what_the_blur_takes_away", "sharpens_with_a_rectangle"],
-)
-sharpen_amount_ignored = changed(
-    sharpen_identity,
-    "amount * (identity - blur)",
-    "(identity - blur)",
-    fails=["sharpens_with_a_rectangle"],
-)
-sharpen_amount_of_everything = changed(
-    sharpen_identity,
-    "identity + amount * (identity - blur)",
-    "amount * (2 * identity - blur)",
-    fails=["sharpens_with_a_rectangle"],
-)
-sharpen_adds_one_everywhere = changed(
-    sharpen_identity,
-    "identity[blur.shape[0] // 2, blur.shape[1] // 2] = 1",
-    "identity += 1",
-    fails=["adds_what_the_blur_takes_away", "sharpens_with_a_rectangle"],
-)
-sharpen_three_by_three = changed(
-    sharpen_identity,
-    "identity[blur.shape[0] // 2, blur.shape[1] // 2] = 1",
-    "identity[1, 1] = 1",
-    fails=["adds_what_the_blur_takes_away", "sharpens_with_a_rectangle"],
-    hint_of="sharpens_with_a_rectangle",
-)
-sharpen_square_blurs = changed(
-    sharpen_identity,
-    "blur.shape[0] // 2, blur.shape[1] // 2",
-    "len(blur) // 2, len(blur) // 2",
-    fails=["adds_what_the_blur_takes_away", "sharpens_with_a_rectangle"],
-    hint_of="sharpens_with_a_rectangle",
-)
-sharpen_in_place = changed(
-    sharpen_copy, "blur.clone().mul_", "blur.mul_", fails=["leaves_the_blur_alone"]
-)
+sharpen_identity.slips("""
+sharpen_blurs: adds_what_the_blur_takes_away sharpens_with_a_rectangle
+  - amount * (identity - blur)
+  + amount * (blur - identity)
+sharpen_takes_the_blur_away: adds_what_the_blur_takes_away sharpens_with_a_rectangle
+  - identity + amount * (identity - blur)
+  + identity - amount * blur
+sharpen_difference_only: adds_what_the_blur_takes_away sharpens_with_a_rectangle
+  - identity + amount
+  + amount
+sharpen_amount_ignored: sharpens_with_a_rectangle
+  - amount * (identity - blur)
+  + (identity - blur)
+sharpen_amount_of_everything: sharpens_with_a_rectangle
+  - identity + amount * (identity - blur)
+  + amount * (2 * identity - blur)
+sharpen_adds_one_everywhere: adds_what_the_blur_takes_away sharpens_with_a_rectangle
+  - identity[blur.shape[0] // 2, blur.shape[1] // 2] = 1
+  + identity += 1
+sharpen_three_by_three: adds_what_the_blur_takes_away sharpens_with_a_rectangle
+    hint_of=sharpens_with_a_rectangle
+  - identity[blur.shape[0] // 2, blur.shape[1] // 2] = 1
+  + identity[1, 1] = 1
+sharpen_square_blurs: adds_what_the_blur_takes_away sharpens_with_a_rectangle
+    hint_of=sharpens_with_a_rectangle
+  - blur.shape[0] // 2, blur.shape[1] // 2
+  + len(blur) // 2, len(blur) // 2
+""")
+sharpen_copy.slips("""
+sharpen_in_place: leaves_the_blur_alone
+  - blur.clone().mul_
+  + blur.mul_
+""")
 
 
 # ----------------------------------------------------------------------------- gradient_magnitude
@@ -983,85 +720,56 @@ def gradient_complex(image):
     return torch.complex(correlate2d(image, sobel), correlate2d(image, sobel.T)).abs()
 
 
-gradient_sum_of_lengths = changed(
-    gradient_of_slices,
-    "torch.sqrt(gx * gx + gy * gy)",
-    "gx.abs() + gy.abs()",
-    fails=["combines_both_directions"],
-)
-gradient_sum_of_components = changed(
-    gradient_of_slices,
-    "torch.sqrt(gx * gx + gy * gy)",
-    "gx + gy",
-    fails=["combines_both_directions", "finds_edges_towards_the_dark"],
-)
-gradient_length_of_the_sum = changed(
-    gradient_of_slices,
-    "torch.sqrt(gx * gx + gy * gy)",
-    "(gx + gy).abs()",
-    fails=["combines_both_directions"],
-)
-gradient_larger_component = changed(
-    gradient_of_slices,
-    "torch.sqrt(gx * gx + gy * gy)",
-    "torch.maximum(gx.abs(), gy.abs())",
-    fails=["combines_both_directions"],
-)
-gradient_across_only = changed(
-    gradient_of_slices,
-    "gx * gx + gy * gy",
-    "gx * gx",
-    fails=["combines_both_directions", "finds_edges_towards_the_dark"],
-)
-gradient_same_direction_twice = changed(
-    gradient_of_two_kernels,
-    "correlate2d(image, kernel.T)",
-    "correlate2d(image, kernel)",
-    fails=EDGES,
-)
-gradient_squared = changed(
-    gradient_of_two_kernels,
-    "(gx**2 + gy**2) ** 0.5",
-    "gx**2 + gy**2",
-    fails=EDGES,
-)
-gradient_clipped = changed(
-    gradient_of_slices,
-    "torch.sqrt(gx * gx + gy * gy)",
-    "torch.sqrt(gx.clamp(min=0) ** 2 + gy.clamp(min=0) ** 2)",
-    fails=["finds_edges_towards_the_dark"],
-)
-gradient_prewitt = changed(
-    gradient_of_two_kernels,
-    "[[1.0, 0, -1], [2, 0, -2], [1, 0, -1]]",
-    "[[1.0, 0, -1], [1, 0, -1], [1, 0, -1]]",
-    fails=EDGES,
-)
-gradient_scaled = changed(
-    gradient_of_two_kernels,
-    "[1, 0, -1]]).to(image)",
-    "[1, 0, -1]]).to(image) / 8",
-    fails=EDGES,
-)
-gradient_mean_of_squares = changed(
-    gradient_of_two_kernels,
-    "(gx**2 + gy**2) ** 0.5",
-    "((gx**2 + gy**2) / 2) ** 0.5",
-    fails=EDGES,
-)
-gradient_in_uint8 = changed(
-    gradient_of_slices,
-    "x = image if image.is_floating_point() else image.float()",
-    "x = image",
-    fails=["finds_edges_in_uint8_pixels"],
-)
-gradient_clipped_to_uint8 = changed(
-    gradient_of_slices,
-    "return torch.sqrt(gx * gx + gy * gy)",
-    "g = torch.sqrt(gx * gx + gy * gy)\n"
-    "    return g if image.is_floating_point() else g.clamp(0, 255)",
-    fails=["finds_edges_in_uint8_pixels"],
-)
+gradient_of_slices.slips("""
+gradient_sum_of_lengths: combines_both_directions
+  - torch.sqrt(gx * gx + gy * gy)
+  + gx.abs() + gy.abs()
+gradient_sum_of_components: combines_both_directions finds_edges_towards_the_dark
+  - torch.sqrt(gx * gx + gy * gy)
+  + gx + gy
+gradient_length_of_the_sum: combines_both_directions
+  - torch.sqrt(gx * gx + gy * gy)
+  + (gx + gy).abs()
+gradient_larger_component: combines_both_directions
+  - torch.sqrt(gx * gx + gy * gy)
+  + torch.maximum(gx.abs(), gy.abs())
+gradient_across_only: combines_both_directions finds_edges_towards_the_dark
+  - gx * gx + gy * gy
+  + gx * gx
+""")
+gradient_of_two_kernels.slips("""
+gradient_same_direction_twice: EDGES
+  - correlate2d(image, kernel.T)
+  + correlate2d(image, kernel)
+gradient_squared: EDGES
+  - (gx**2 + gy**2) ** 0.5
+  + gx**2 + gy**2
+""")
+gradient_of_slices.slips("""
+gradient_clipped: finds_edges_towards_the_dark
+  - torch.sqrt(gx * gx + gy * gy)
+  + torch.sqrt(gx.clamp(min=0) ** 2 + gy.clamp(min=0) ** 2)
+""")
+gradient_of_two_kernels.slips("""
+gradient_prewitt: EDGES
+  - [[1.0, 0, -1], [2, 0, -2], [1, 0, -1]]
+  + [[1.0, 0, -1], [1, 0, -1], [1, 0, -1]]
+gradient_scaled: EDGES
+  - [1, 0, -1]]).to(image)
+  + [1, 0, -1]]).to(image) / 8
+gradient_mean_of_squares: EDGES
+  - (gx**2 + gy**2) ** 0.5
+  + ((gx**2 + gy**2) / 2) ** 0.5
+""")
+gradient_of_slices.slips("""
+gradient_in_uint8: finds_edges_in_uint8_pixels
+  - x = image if image.is_floating_point() else image.float()
+  + x = image
+gradient_clipped_to_uint8: finds_edges_in_uint8_pixels
+  -     return torch.sqrt(gx * gx + gy * gy)
+  +     g = torch.sqrt(gx * gx + gy * gy)
+  +     return g if image.is_floating_point() else g.clamp(0, 255)
+""")
 
 
 @wrong("gradient_magnitude", fails=["finds_edges_without_the_library"])
@@ -1115,60 +823,31 @@ def separate_by_sums(kernel):
     return column, row
 
 
-separate_loses_signs = changed(
-    separate_svd,
-    "u[:, 0] * root, vh[0] * root",
-    "u[:, 0].abs() * root, vh[0].abs() * root",
-    fails=["keeps_the_signs_of_the_kernel", "judges_a_kernel_by_its_own_scale"],
-)
-separate_row_first = changed(
-    separate_svd,
-    "return column, row",
-    "return row, column",
-    fails=[
-        "takes_a_kernel_apart",
-        "takes_apart_a_kernel_with_zeros",
-        "keeps_the_signs_of_the_kernel",
-        "forgives_rounding",
-        "judges_a_kernel_by_its_own_scale",
-    ],
-)
-separate_without_the_singular_value = changed(
-    separate_at_the_largest_entry,
-    "kernel[i] / kernel[i, j]",
-    "kernel[i]",
-    fails=[
-        "takes_a_kernel_apart",
-        "takes_apart_a_kernel_with_zeros",
-        "keeps_the_signs_of_the_kernel",
-        "forgives_rounding",
-        "judges_a_kernel_by_its_own_scale",
-    ],
-)
-separate_two_singular_values = changed(
-    separate_svd,
-    "vh[0] * root",
-    "vh[0] * s[0]",
-    fails=[
-        "takes_a_kernel_apart",
-        "takes_apart_a_kernel_with_zeros",
-        "keeps_the_signs_of_the_kernel",
-        "forgives_rounding",
-        "judges_a_kernel_by_its_own_scale",
-    ],
-)
-separate_first_column_of_v = changed(
-    separate_svd,
-    "vh[0] * root",
-    "vh[:, 0] * root",
-    fails=[
-        "takes_a_kernel_apart",
-        "takes_apart_a_kernel_with_zeros",
-        "keeps_the_signs_of_the_kernel",
-        "forgives_rounding",
-        "judges_a_kernel_by_its_own_scale",
-    ],
-)
+separate_svd.slips("""
+separate_loses_signs: keeps_the_signs_of_the_kernel judges_a_kernel_by_its_own_scale
+  - u[:, 0] * root, vh[0] * root
+  + u[:, 0].abs() * root, vh[0].abs() * root
+separate_row_first: takes_a_kernel_apart takes_apart_a_kernel_with_zeros
+    keeps_the_signs_of_the_kernel forgives_rounding judges_a_kernel_by_its_own_scale
+  - return column, row
+  + return row, column
+""")
+separate_at_the_largest_entry.slips("""
+separate_without_the_singular_value: takes_a_kernel_apart takes_apart_a_kernel_with_zeros
+    keeps_the_signs_of_the_kernel forgives_rounding judges_a_kernel_by_its_own_scale
+  - kernel[i] / kernel[i, j]
+  + kernel[i]
+""")
+separate_svd.slips("""
+separate_two_singular_values: takes_a_kernel_apart takes_apart_a_kernel_with_zeros
+    keeps_the_signs_of_the_kernel forgives_rounding judges_a_kernel_by_its_own_scale
+  - vh[0] * root
+  + vh[0] * s[0]
+separate_first_column_of_v: takes_a_kernel_apart takes_apart_a_kernel_with_zeros
+    keeps_the_signs_of_the_kernel forgives_rounding judges_a_kernel_by_its_own_scale
+  - vh[0] * root
+  + vh[:, 0] * root
+""")
 
 
 @wrong("separate", fails=["refuses_what_is_no_product"])
@@ -1268,298 +947,134 @@ def layer_pixel_by_pixel(x, weight, bias=None, stride=1, padding=0):
     return y
 
 
-layer_flipped = changed(
-    layer_of_windows,
-    "windows, weight)",
-    "windows, weight.flip(2, 3))",
-    fails=[
-        "adds_over_the_input_channels",
-        "computes_a_layer",
-        "adds_a_bias_per_channel",
-        "strides_as_its_adjoint",
-        "pads_with_zeros_on_all_sides",
-        "passes_gradients_on",
-        *LEARNING,
-    ],
-    hint_of="computes_a_layer",
-)
-layer_transposed_kernel = changed(
-    layer_of_windows,
-    "ncijuv,ocuv->noij",
-    "ncijvu,ocuv->noij",
-    fails=[
-        "adds_over_the_input_channels",
-        "moves_with_the_picture",
-        "computes_a_layer",
-        "adds_a_bias_per_channel",
-        "strides_as_its_adjoint",
-        "pads_with_zeros_on_all_sides",
-        "passes_gradients_on",
-        *LEARNING,
-        "learns_in_double_precision",
-        "learns_on_the_device_of_the_image",
-    ],
-    hint_of="computes_a_layer",
-)
-layer_transposed_places = changed(
-    layer_of_windows,
-    "ncijuv,ocuv->noij",
-    "ncjiuv,ocuv->noij",
-    fails=[
-        "adds_over_the_input_channels",
-        "moves_with_the_picture",
-        "computes_a_layer",
-        "adds_a_bias_per_channel",
-        "strides_as_its_adjoint",
-        "pads_with_zeros_on_all_sides",
-        "passes_gradients_on",
-        *LEARNING,
-        "returns_a_plain_tensor",
-    ],
-    hint_of="computes_a_layer",
-)
-layer_channels_swapped = changed(
-    layer_of_windows,
-    "ncijuv,ocuv->noij",
-    "noijuv,ocuv->ncij",
-    fails=[
-        "adds_over_the_input_channels",
-        "moves_with_the_picture",
-        "computes_a_layer",
-        "adds_a_bias_per_channel",
-        "strides_as_its_adjoint",
-        "pads_with_zeros_on_all_sides",
-        "passes_gradients_on",
-        "computes_a_layer_by_hand",
-    ],
-    hint_of="computes_a_layer",
-)
-layer_sums_the_batch = changed(
-    layer_of_windows,
-    'result = torch.einsum("ncijuv,ocuv->noij", windows, weight)',
-    'result = torch.einsum("ncijuv,ocuv->oij", windows, weight)[None]',
-    fails=["moves_with_the_picture", "computes_a_layer"],
-    hint_of="computes_a_layer",
-)
-layer_first_example_only = changed(
-    layer_of_windows,
-    "x = pad2d(x, padding, padding)",
-    "x = pad2d(x[:1], padding, padding)",
-    fails=["moves_with_the_picture", "computes_a_layer"],
-    hint_of="computes_a_layer",
-)
-layer_without_the_channel_sum = changed(
-    layer_of_windows,
-    "windows, weight)",
-    "windows[:, :1], weight[:, :1])",
-    fails=[
-        "adds_over_the_input_channels",
-        "computes_a_layer",
-        "adds_a_bias_per_channel",
-        "strides_as_its_adjoint",
-        "pads_with_zeros_on_all_sides",
-        "passes_gradients_on",
-    ],
-    hint_of="adds_over_the_input_channels",
-)
-layer_mean_of_channels = changed(
-    layer_of_windows,
-    "windows, weight)",
-    "windows, weight) / x.shape[1]",
-    fails=[
-        "adds_over_the_input_channels",
-        "computes_a_layer",
-        "adds_a_bias_per_channel",
-        "strides_as_its_adjoint",
-        "pads_with_zeros_on_all_sides",
-        "passes_gradients_on",
-    ],
-    hint_of="adds_over_the_input_channels",
-)
-layer_patches_in_another_order = changed(
-    layer_of_patches,
-    "weight.view(out, c * h * w)",
-    "weight.permute(0, 2, 3, 1).reshape(out, c * h * w)",
-    fails=[
-        "computes_a_layer",
-        "adds_a_bias_per_channel",
-        "strides_as_its_adjoint",
-        "pads_with_zeros_on_all_sides",
-        "passes_gradients_on",
-    ],
-    hint_of="computes_a_layer",
-)
-layer_places_swapped = changed(
-    layer_of_patches,
-    "result.view(n, out, rows, (width + 2 * padding - w) // stride + 1)",
-    "result.view(n, out, (width + 2 * padding - w) // stride + 1, rows)",
-    fails=[
-        "adds_over_the_input_channels",
-        "moves_with_the_picture",
-        "computes_a_layer",
-        "strides_as_its_adjoint",
-        "pads_with_zeros_on_all_sides",
-        *LEARNING,
-        "returns_a_plain_tensor",
-    ],
-    hint_of="computes_a_layer",
-)
-layer_three_by_three = changed(
-    layer_of_windows,
-    "x.unfold(2, weight.shape[2], stride).unfold(3, weight.shape[3], stride)",
-    "x.unfold(2, 3, stride).unfold(3, 3, stride)",
-    fails=[
-        "adds_over_the_input_channels",
-        "moves_with_the_picture",
-        "computes_a_layer",
-        "adds_a_bias_per_channel",
-        "strides_as_its_adjoint",
-        "pads_with_zeros_on_all_sides",
-        "passes_gradients_on",
-        "computes_a_layer_in_double_precision",
-        "computes_a_layer_on_the_device_of_x",
-        "computes_a_layer_by_hand",
-        *LEARNING,
-        "returns_a_plain_tensor",
-        "learns_in_double_precision",
-        "learns_on_the_device_of_the_image",
-    ],
-    hint_of="computes_a_layer",
-)
-layer_one_place_too_few = changed(
-    layer_of_slices,
-    "rows, columns = (height - h) // stride + 1, (width - w) // stride + 1",
-    "rows, columns = (height - h) // stride, (width - w) // stride",
-    fails=[
-        "adds_over_the_input_channels",
-        "moves_with_the_picture",
-        "computes_a_layer",
-        "adds_a_bias_per_channel",
-        "strides_as_its_adjoint",
-        "pads_with_zeros_on_all_sides",
-        "passes_gradients_on",
-        *LEARNING,
-        "returns_a_plain_tensor",
-        "learns_in_double_precision",
-        "learns_on_the_device_of_the_image",
-    ],
-    hint_of="computes_a_layer",
-)
-layer_stride_ignored = changed(
-    layer_of_windows,
-    "x.unfold(2, weight.shape[2], stride).unfold(3, weight.shape[3], stride)",
-    "x.unfold(2, weight.shape[2], 1).unfold(3, weight.shape[3], 1)",
-    fails=["strides_as_its_adjoint"],
-)
-layer_stride_across_only = changed(
-    layer_of_windows,
-    "x.unfold(2, weight.shape[2], stride)",
-    "x.unfold(2, weight.shape[2], 1)",
-    fails=["strides_as_its_adjoint"],
-)
-layer_stride_down_only = changed(
-    layer_of_windows,
-    "unfold(3, weight.shape[3], stride)",
-    "unfold(3, weight.shape[3], 1)",
-    fails=["strides_as_its_adjoint"],
-)
-layer_stride_cuts_the_corner = changed(
-    layer_of_slices,
-    "v : v + stride * columns : stride",
-    "v : v + columns",
-    fails=["strides_as_its_adjoint"],
-)
-layer_without_padding = changed(
-    layer_of_windows,
-    "x = pad2d(x, padding, padding)",
-    "x = x + 0",
-    fails=["pads_with_zeros_on_all_sides"],
-)
-layer_padded_on_one_side = changed(
-    layer_of_slices,
-    "(padding,) * 4",
-    "(padding, 0, padding, 0)",
-    fails=["pads_with_zeros_on_all_sides"],
-)
-layer_padded_down_only = changed(
-    layer_of_slices,
-    "(padding,) * 4",
-    "(0, 0, padding, padding)",
-    fails=["pads_with_zeros_on_all_sides"],
-)
-layer_padded_with_ones = changed(
-    layer_of_slices,
-    "(padding,) * 4",
-    "(padding,) * 4, value=1.0",
-    fails=["pads_with_zeros_on_all_sides"],
-)
-layer_padded_with_the_border = changed(
-    layer_of_slices,
-    "(padding,) * 4",
-    '(padding,) * 4, mode="replicate"',
-    fails=["pads_with_zeros_on_all_sides"],
-)
-layer_without_bias = changed(
-    layer_of_windows,
-    "return result if bias is None else result + bias[:, None, None]",
-    "return result",
-    fails=["adds_a_bias_per_channel", "adds_over_the_input_channels", "passes_gradients_on"],
-)
-layer_bias_along_the_width = changed(
-    layer_of_windows,
-    "bias[:, None, None]",
-    "bias",
-    fails=["adds_a_bias_per_channel"],
-)
-layer_bias_required = changed(
-    layer_of_windows,
-    "return result if bias is None else result + bias[:, None, None]",
-    "return result + bias[:, None, None]",
-    fails=[
-        "moves_with_the_picture",
-        "computes_a_layer",
-        "strides_as_its_adjoint",
-        "pads_with_zeros_on_all_sides",
-        "is_linear",
-        "computes_a_layer_in_double_precision",
-        "computes_a_layer_by_hand",
-        *LEARNING,
-        "returns_a_plain_tensor",
-        "learns_in_double_precision",
-        "learns_on_the_device_of_the_image",
-    ],
-    hint_of="computes_a_layer",
-)
-layer_limited_to_pixels = changed(
-    layer_of_windows,
-    "windows, weight)",
-    "windows, weight).relu()",
-    fails=["is_linear", *LEARNING],
-)
-layer_cuts_the_graph = changed(
-    layer_of_windows,
-    "windows, weight)",
-    "windows.detach(), weight.data)",
-    fails=[
-        "passes_gradients_on",
-        *LEARNING,
-        "returns_a_plain_tensor",
-        "learns_in_double_precision",
-        "learns_on_the_device_of_the_image",
-    ],
-)
-layer_in_single_precision = changed(
-    layer_pixel_by_pixel,
-    "len(columns), dtype=x.dtype, device=x.device)",
-    "len(columns), device=x.device)",
-    fails=["computes_a_layer_in_double_precision"],
-)
-layer_on_the_cpu = changed(
-    layer_pixel_by_pixel,
-    "len(columns), dtype=x.dtype, device=x.device)",
-    "len(columns), dtype=x.dtype)",
-    fails=["computes_a_layer_on_the_device_of_x", "learns_on_the_device_of_the_image"],
-)
+layer_of_windows.slips("""
+layer_flipped: adds_over_the_input_channels computes_a_layer adds_a_bias_per_channel
+    strides_as_its_adjoint pads_with_zeros_on_all_sides passes_gradients_on LEARNING
+    hint_of=computes_a_layer
+  - windows, weight)
+  + windows, weight.flip(2, 3))
+layer_transposed_kernel: adds_over_the_input_channels moves_with_the_picture computes_a_layer
+    adds_a_bias_per_channel strides_as_its_adjoint pads_with_zeros_on_all_sides passes_gradients_on
+    LEARNING learns_in_double_precision learns_on_the_device_of_the_image hint_of=computes_a_layer
+  - ncijuv,ocuv->noij
+  + ncijvu,ocuv->noij
+layer_transposed_places: adds_over_the_input_channels moves_with_the_picture computes_a_layer
+    adds_a_bias_per_channel strides_as_its_adjoint pads_with_zeros_on_all_sides passes_gradients_on
+    LEARNING returns_a_plain_tensor hint_of=computes_a_layer
+  - ncijuv,ocuv->noij
+  + ncjiuv,ocuv->noij
+layer_channels_swapped: adds_over_the_input_channels moves_with_the_picture computes_a_layer
+    adds_a_bias_per_channel strides_as_its_adjoint pads_with_zeros_on_all_sides passes_gradients_on
+    computes_a_layer_by_hand hint_of=computes_a_layer
+  - ncijuv,ocuv->noij
+  + noijuv,ocuv->ncij
+layer_sums_the_batch: moves_with_the_picture computes_a_layer hint_of=computes_a_layer
+  - result = torch.einsum("ncijuv,ocuv->noij", windows, weight)
+  + result = torch.einsum("ncijuv,ocuv->oij", windows, weight)[None]
+layer_first_example_only: moves_with_the_picture computes_a_layer hint_of=computes_a_layer
+  - x = pad2d(x, padding, padding)
+  + x = pad2d(x[:1], padding, padding)
+layer_without_the_channel_sum: adds_over_the_input_channels computes_a_layer adds_a_bias_per_channel
+    strides_as_its_adjoint pads_with_zeros_on_all_sides passes_gradients_on
+  - windows, weight)
+  + windows[:, :1], weight[:, :1])
+layer_mean_of_channels: adds_over_the_input_channels computes_a_layer adds_a_bias_per_channel
+    strides_as_its_adjoint pads_with_zeros_on_all_sides passes_gradients_on
+  - windows, weight)
+  + windows, weight) / x.shape[1]
+""")
+layer_of_patches.slips("""
+layer_patches_in_another_order: computes_a_layer adds_a_bias_per_channel strides_as_its_adjoint
+    pads_with_zeros_on_all_sides passes_gradients_on
+  - weight.view(out, c * h * w)
+  + weight.permute(0, 2, 3, 1).reshape(out, c * h * w)
+layer_places_swapped: adds_over_the_input_channels moves_with_the_picture computes_a_layer
+    strides_as_its_adjoint pads_with_zeros_on_all_sides LEARNING returns_a_plain_tensor
+    hint_of=computes_a_layer
+  - result.view(n, out, rows, (width + 2 * padding - w) // stride + 1)
+  + result.view(n, out, (width + 2 * padding - w) // stride + 1, rows)
+""")
+layer_of_windows.slips("""
+layer_three_by_three: adds_over_the_input_channels moves_with_the_picture computes_a_layer
+    adds_a_bias_per_channel strides_as_its_adjoint pads_with_zeros_on_all_sides passes_gradients_on
+    computes_a_layer_in_double_precision computes_a_layer_on_the_device_of_x
+    computes_a_layer_by_hand LEARNING returns_a_plain_tensor learns_in_double_precision
+    learns_on_the_device_of_the_image hint_of=computes_a_layer
+  - x.unfold(2, weight.shape[2], stride).unfold(3, weight.shape[3], stride)
+  + x.unfold(2, 3, stride).unfold(3, 3, stride)
+""")
+layer_of_slices.slips("""
+layer_one_place_too_few: adds_over_the_input_channels moves_with_the_picture computes_a_layer
+    adds_a_bias_per_channel strides_as_its_adjoint pads_with_zeros_on_all_sides passes_gradients_on
+    LEARNING returns_a_plain_tensor learns_in_double_precision learns_on_the_device_of_the_image
+    hint_of=computes_a_layer
+  - rows, columns = (height - h) // stride + 1, (width - w) // stride + 1
+  + rows, columns = (height - h) // stride, (width - w) // stride
+""")
+layer_of_windows.slips("""
+layer_stride_ignored: strides_as_its_adjoint
+  - x.unfold(2, weight.shape[2], stride).unfold(3, weight.shape[3], stride)
+  + x.unfold(2, weight.shape[2], 1).unfold(3, weight.shape[3], 1)
+layer_stride_across_only: strides_as_its_adjoint
+  - x.unfold(2, weight.shape[2], stride)
+  + x.unfold(2, weight.shape[2], 1)
+layer_stride_down_only: strides_as_its_adjoint
+  - unfold(3, weight.shape[3], stride)
+  + unfold(3, weight.shape[3], 1)
+""")
+layer_of_slices.slips("""
+layer_stride_cuts_the_corner: strides_as_its_adjoint
+  - v : v + stride * columns : stride
+  + v : v + columns
+""")
+layer_of_windows.slips("""
+layer_without_padding: pads_with_zeros_on_all_sides
+  - x = pad2d(x, padding, padding)
+  + x = x + 0
+""")
+layer_of_slices.slips("""
+layer_padded_on_one_side: pads_with_zeros_on_all_sides
+  - (padding,) * 4
+  + (padding, 0, padding, 0)
+layer_padded_down_only: pads_with_zeros_on_all_sides
+  - (padding,) * 4
+  + (0, 0, padding, padding)
+layer_padded_with_ones: pads_with_zeros_on_all_sides
+  - (padding,) * 4
+  + (padding,) * 4, value=1.0
+layer_padded_with_the_border: pads_with_zeros_on_all_sides
+  - (padding,) * 4
+  + (padding,) * 4, mode="replicate"
+""")
+layer_of_windows.slips("""
+layer_without_bias: adds_a_bias_per_channel adds_over_the_input_channels passes_gradients_on
+  - return result if bias is None else result + bias[:, None, None]
+  + return result
+layer_bias_along_the_width: adds_a_bias_per_channel
+  - bias[:, None, None]
+  + bias
+layer_bias_required: moves_with_the_picture computes_a_layer strides_as_its_adjoint
+    pads_with_zeros_on_all_sides is_linear computes_a_layer_in_double_precision
+    computes_a_layer_by_hand LEARNING returns_a_plain_tensor learns_in_double_precision
+    learns_on_the_device_of_the_image hint_of=computes_a_layer
+  - return result if bias is None else result + bias[:, None, None]
+  + return result + bias[:, None, None]
+layer_limited_to_pixels: is_linear LEARNING
+  - windows, weight)
+  + windows, weight).relu()
+layer_cuts_the_graph: passes_gradients_on LEARNING returns_a_plain_tensor learns_in_double_precision
+    learns_on_the_device_of_the_image
+  - windows, weight)
+  + windows.detach(), weight.data)
+""")
+layer_pixel_by_pixel.slips("""
+layer_in_single_precision: computes_a_layer_in_double_precision
+  - len(columns), dtype=x.dtype, device=x.device)
+  + len(columns), device=x.device)
+layer_on_the_cpu: computes_a_layer_on_the_device_of_x learns_on_the_device_of_the_image
+  - len(columns), dtype=x.dtype, device=x.device)
+  + len(columns), dtype=x.dtype)
+""")
 
 
 @wrong("conv2d", fails=["computes_a_layer_by_hand"])
@@ -1649,30 +1164,18 @@ def maximum_by_reshape(x, size, stride=None):
     return x.reshape(n, c, height // size, size, width // size, size).amax(dim=(3, 5))
 
 
-maximum_stride_ignored = changed(
-    maximum_of_windows,
-    "x.unfold(2, size, stride or size).unfold(3, size, stride or size)",
-    "x.unfold(2, size, size).unfold(3, size, size)",
-    fails=["takes_maxima_of_overlapping_windows"],
-)
-maximum_stride_one = changed(
-    maximum_of_windows,
-    "x.unfold(2, size, stride or size).unfold(3, size, stride or size)",
-    "x.unfold(2, size, stride or 1).unfold(3, size, stride or 1)",
-    fails=[
-        "keeps_the_largest_of_each_window",
-        "leaves_out_windows_that_stick_out",
-        "takes_maxima_of_negative_numbers",
-        "takes_maxima_of_each_channel",
-        "passes_the_gradient_to_the_winner",
-    ],
-)
-maximum_stride_across_only = changed(
-    maximum_of_windows,
-    "x.unfold(2, size, stride or size)",
-    "x.unfold(2, size, size)",
-    fails=["takes_maxima_of_overlapping_windows"],
-)
+maximum_of_windows.slips("""
+maximum_stride_ignored: takes_maxima_of_overlapping_windows
+  - x.unfold(2, size, stride or size).unfold(3, size, stride or size)
+  + x.unfold(2, size, size).unfold(3, size, size)
+maximum_stride_one: keeps_the_largest_of_each_window leaves_out_windows_that_stick_out
+    takes_maxima_of_negative_numbers takes_maxima_of_each_channel passes_the_gradient_to_the_winner
+  - x.unfold(2, size, stride or size).unfold(3, size, stride or size)
+  + x.unfold(2, size, stride or 1).unfold(3, size, stride or 1)
+maximum_stride_across_only: takes_maxima_of_overlapping_windows
+  - x.unfold(2, size, stride or size)
+  + x.unfold(2, size, size)
+""")
 
 
 @wrong("max_pool2d", fails=["leaves_out_windows_that_stick_out"])
@@ -1691,56 +1194,30 @@ def maximum_of_incomplete_windows(x, size, stride=None):
     return torch.stack(rows, dim=2)
 
 
-maximum_at_least_zero = changed(
-    maximum_of_windows,
-    "max(dim=4).values",
-    "max(dim=4).values.clamp(min=0)",
-    fails=["takes_maxima_of_negative_numbers"],
-)
-maximum_of_absolute_values = changed(
-    maximum_of_windows,
-    "windows.flatten(4)",
-    "windows.abs().flatten(4)",
-    fails=["takes_maxima_of_negative_numbers"],
-)
-maximum_of_all_channels = changed(
-    maximum_of_windows,
-    "windows.flatten(4).max(dim=4).values",
-    "windows.flatten(4).amax(dim=(1, 4))[:, None]",
-    fails=["takes_maxima_of_each_channel"],
-)
-maximum_of_one_axis = changed(
-    maximum_of_windows,
-    "windows.flatten(4)",
-    "windows",
-    fails=[
-        "keeps_the_largest_of_each_window",
-        "takes_maxima_of_overlapping_windows",
-        "leaves_out_windows_that_stick_out",
-        "takes_maxima_of_negative_numbers",
-        "takes_maxima_of_each_channel",
-        "passes_the_gradient_to_the_winner",
-    ],
-)
-maximum_is_a_mean = changed(
-    maximum_of_windows,
-    "max(dim=4).values",
-    "mean(dim=4)",
-    fails=[
-        "keeps_the_largest_of_each_window",
-        "takes_maxima_of_overlapping_windows",
-        "leaves_out_windows_that_stick_out",
-        "takes_maxima_of_negative_numbers",
-        "takes_maxima_of_each_channel",
-        "passes_the_gradient_to_the_winner",
-    ],
-)
-maximum_without_gradient = changed(
-    maximum_of_windows,
-    "windows.flatten(4)",
-    "windows.detach().flatten(4)",
-    fails=["passes_the_gradient_to_the_winner"],
-)
+maximum_of_windows.slips("""
+maximum_at_least_zero: takes_maxima_of_negative_numbers
+  - max(dim=4).values
+  + max(dim=4).values.clamp(min=0)
+maximum_of_absolute_values: takes_maxima_of_negative_numbers
+  - windows.flatten(4)
+  + windows.abs().flatten(4)
+maximum_of_all_channels: takes_maxima_of_each_channel
+  - windows.flatten(4).max(dim=4).values
+  + windows.flatten(4).amax(dim=(1, 4))[:, None]
+maximum_of_one_axis: keeps_the_largest_of_each_window takes_maxima_of_overlapping_windows
+    leaves_out_windows_that_stick_out takes_maxima_of_negative_numbers takes_maxima_of_each_channel
+    passes_the_gradient_to_the_winner
+  - windows.flatten(4)
+  + windows
+maximum_is_a_mean: keeps_the_largest_of_each_window takes_maxima_of_overlapping_windows
+    leaves_out_windows_that_stick_out takes_maxima_of_negative_numbers takes_maxima_of_each_channel
+    passes_the_gradient_to_the_winner
+  - max(dim=4).values
+  + mean(dim=4)
+maximum_without_gradient: passes_the_gradient_to_the_winner
+  - windows.flatten(4)
+  + windows.detach().flatten(4)
+""")
 
 
 @wrong("max_pool2d", fails=["passes_the_gradient_to_the_winner"])
@@ -1751,12 +1228,10 @@ def maximum_shares_the_gradient(x, size, stride=None):
     return mean + (windows.amax(dim=4) - mean).detach()
 
 
-maximum_on_the_cpu = changed(
-    maximum_pixel_by_pixel,
-    ", device=x.device",
-    "",
-    fails=["takes_maxima_on_the_device_of_x"],
-)
+maximum_pixel_by_pixel.slips("""
+maximum_on_the_cpu: takes_maxima_on_the_device_of_x
+  - , device=x.device
+""")
 
 
 @wrong("max_pool2d", fails=["takes_maxima_by_hand"])
@@ -1808,56 +1283,29 @@ def mean_by_reshape(x, size, stride=None):
     return x.reshape(n, c, height // size, size, width // size, size).mean(dim=(3, 5))
 
 
-mean_stride_ignored = changed(
-    mean_of_windows, "step = stride or size", "step = size", fails=["averages_overlapping_windows"]
-)
-mean_stride_one = changed(
-    mean_of_windows,
-    "step = stride or size",
-    "step = stride or 1",
-    fails=[
-        "averages_each_window",
-        "averages_complete_windows_only",
-        "averages_each_channel",
-        "shares_the_gradient_equally",
-    ],
-)
-mean_stride_across_only = changed(
-    mean_of_windows,
-    "x.unfold(2, size, step)",
-    "x.unfold(2, size, size)",
-    fails=["averages_overlapping_windows"],
-)
-mean_is_a_sum = changed(
-    mean_of_windows,
-    " / (size * size)",
-    "",
-    fails=[
-        "averages_each_window",
-        "averages_overlapping_windows",
-        "averages_complete_windows_only",
-        "averages_each_channel",
-        "shares_the_gradient_equally",
-    ],
-)
-mean_divided_by_four = changed(
-    mean_of_windows,
-    "(size * size)",
-    "4",
-    fails=["averages_overlapping_windows", "averages_complete_windows_only"],
-)
-mean_divided_by_the_size = changed(
-    mean_of_windows,
-    "(size * size)",
-    "size",
-    fails=[
-        "averages_each_window",
-        "averages_overlapping_windows",
-        "averages_complete_windows_only",
-        "averages_each_channel",
-        "shares_the_gradient_equally",
-    ],
-)
+mean_of_windows.slips("""
+mean_stride_ignored: averages_overlapping_windows
+  - step = stride or size
+  + step = size
+mean_stride_one: averages_each_window averages_complete_windows_only averages_each_channel
+    shares_the_gradient_equally
+  - step = stride or size
+  + step = stride or 1
+mean_stride_across_only: averages_overlapping_windows
+  - x.unfold(2, size, step)
+  + x.unfold(2, size, size)
+mean_is_a_sum: averages_each_window averages_overlapping_windows averages_complete_windows_only
+    averages_each_channel shares_the_gradient_equally
+  - )) / (size * size)
+  + ))
+mean_divided_by_four: averages_overlapping_windows averages_complete_windows_only
+  - (size * size)
+  + 4
+mean_divided_by_the_size: averages_each_window averages_overlapping_windows
+    averages_complete_windows_only averages_each_channel shares_the_gradient_equally
+  - (size * size)
+  + size
+""")
 
 
 @wrong("avg_pool2d", fails=["averages_complete_windows_only"])
@@ -1876,15 +1324,14 @@ def mean_of_incomplete_windows(x, size, stride=None):
     return torch.stack(rows, dim=2)
 
 
-mean_of_all_channels = changed(
-    mean_of_windows,
-    "windows.sum(dim=(4, 5)) / (size * size)",
-    "windows.mean(dim=(1, 4, 5))[:, None]",
-    fails=["averages_each_channel"],
-)
-mean_without_gradient = changed(
-    mean_of_windows, "windows.sum", "windows.detach().sum", fails=["shares_the_gradient_equally"]
-)
+mean_of_windows.slips("""
+mean_of_all_channels: averages_each_channel
+  - windows.sum(dim=(4, 5)) / (size * size)
+  + windows.mean(dim=(1, 4, 5))[:, None]
+mean_without_gradient: shares_the_gradient_equally
+  - windows.sum
+  + windows.detach().sum
+""")
 
 
 @wrong("avg_pool2d", fails=["averages_by_hand"])
@@ -1935,92 +1382,57 @@ def learn_with_an_optimiser(image, target, shape, lr, steps):
     return kernel.data
 
 
-learn_accumulates = changed(
-    learn_with_backward,
-    "kernel.grad = None",
-    "pass",
-    fails=["follows_gradient_descent", "finds_a_hidden_kernel"],
-)
-learn_the_summed_loss = changed(
-    learn_with_backward,
-    ".mean()",
-    ".sum()",
-    fails=LEARNING,
-)
-learn_uphill = changed(learn_with_backward, "kernel -= lr", "kernel += lr", fails=LEARNING)
-learn_flipped = changed(
-    learn_with_backward,
-    "kernel[None, None])[0, 0]",
-    "kernel.flip(0, 1)[None, None])[0, 0]",
-    fails=LEARNING,
-    hint_of="finds_a_hidden_kernel",
-)
-learn_one_step_too_many = changed(
-    learn_with_backward,
-    "range(steps)",
-    "range(steps + 1)",
-    fails=["follows_gradient_descent", "takes_one_step_from_zero"],
-)
-learn_the_absolute_error = changed(
-    learn_with_backward,
-    "((prediction - target) ** 2)",
-    "(prediction - target).abs()",
-    fails=LEARNING,
-)
-learn_without_the_two = changed(
-    learn_by_formula,
-    "lr * 2 / target.numel()",
-    "lr / target.numel()",
-    fails=["takes_one_step_from_zero", "follows_gradient_descent"],
-)
-learn_mean_over_the_image = changed(
-    learn_by_formula,
-    "target.numel()",
-    "image.numel()",
-    fails=["takes_one_step_from_zero", "follows_gradient_descent"],
-)
-learn_from_random_numbers = changed(
-    learn_by_formula,
-    "image.new_zeros(shape)",
-    "torch.randn_like(image[: shape[0], : shape[1]])",
-    fails=["follows_gradient_descent", "takes_one_step_from_zero"],
-    hint_of="takes_one_step_from_zero",
-)
-learn_height_and_width_swapped = changed(
-    learn_by_formula,
-    "image.new_zeros(shape)",
-    "image.new_zeros(shape[::-1])",
-    fails=[
-        "takes_one_step_from_zero",
-        "finds_a_hidden_kernel",
-        "follows_gradient_descent",
-        "returns_a_plain_tensor",
-        "learns_in_double_precision",
-        "learns_on_the_device_of_the_image",
-    ],
-)
-learn_square_kernels = changed(
-    learn_by_formula,
-    "image.new_zeros(shape)",
-    "image.new_zeros(shape[0], shape[0])",
-    fails=[
-        "takes_one_step_from_zero",
-        "finds_a_hidden_kernel",
-        "follows_gradient_descent",
-        "returns_a_plain_tensor",
-        "learns_in_double_precision",
-        "learns_on_the_device_of_the_image",
-    ],
-)
-learn_returns_the_graph = changed(
-    learn_with_backward, "return kernel.detach()", "return kernel", fails=["returns_a_plain_tensor"]
-)
-learn_in_single_precision = changed(
-    learn_by_formula,
-    "return kernel",
-    "return kernel.float()",
-    fails=["learns_in_double_precision"],
-)
+learn_with_backward.slips("""
+learn_accumulates: follows_gradient_descent finds_a_hidden_kernel
+  - kernel.grad = None
+  + pass
+learn_the_summed_loss: LEARNING
+  - .mean()
+  + .sum()
+learn_uphill: LEARNING
+  - kernel -= lr
+  + kernel += lr
+learn_flipped: LEARNING hint_of=finds_a_hidden_kernel
+  - kernel[None, None])[0, 0]
+  + kernel.flip(0, 1)[None, None])[0, 0]
+learn_one_step_too_many: follows_gradient_descent takes_one_step_from_zero
+  - range(steps)
+  + range(steps + 1)
+learn_the_absolute_error: LEARNING
+  - ((prediction - target) ** 2)
+  + (prediction - target).abs()
+""")
+learn_by_formula.slips("""
+learn_without_the_two: takes_one_step_from_zero follows_gradient_descent
+  - lr * 2 / target.numel()
+  + lr / target.numel()
+learn_mean_over_the_image: takes_one_step_from_zero follows_gradient_descent
+  - target.numel()
+  + image.numel()
+learn_from_random_numbers: follows_gradient_descent takes_one_step_from_zero
+    hint_of=takes_one_step_from_zero
+  - image.new_zeros(shape)
+  + torch.randn_like(image[: shape[0], : shape[1]])
+learn_height_and_width_swapped: takes_one_step_from_zero finds_a_hidden_kernel
+    follows_gradient_descent returns_a_plain_tensor learns_in_double_precision
+    learns_on_the_device_of_the_image
+  - image.new_zeros(shape)
+  + image.new_zeros(shape[::-1])
+learn_square_kernels: takes_one_step_from_zero finds_a_hidden_kernel follows_gradient_descent
+    returns_a_plain_tensor learns_in_double_precision learns_on_the_device_of_the_image
+  - image.new_zeros(shape)
+  + image.new_zeros(shape[0], shape[0])
+""")
+learn_with_backward.slips("""
+learn_returns_the_graph: returns_a_plain_tensor
+  - return kernel.detach()
+  + return kernel
+""")
+learn_by_formula.slips("""
+learn_in_single_precision: learns_in_double_precision
+  - return kernel
+  + return kernel.float()
+""")
 
 
 @wrong("learn_kernel", fails=["learns_on_the_device_of_the_image"])

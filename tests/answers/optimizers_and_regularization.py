@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from autograder.course.corpus import changed, right, wrong
+from autograder.course.corpus import right, wrong
 
 
 class Optimizer:
@@ -62,70 +62,51 @@ class sgd_decorated(Optimizer):
                 p.add_(p.grad.add(p, alpha=self.decay), alpha=-self.lr)
 
 
-sgd_rebinds = changed(sgd_in_place, "p -= ", "p = p - ", fails=SGD_STEPS)
-sgd_records = changed(
-    sgd_in_place,
-    "with torch.no_grad():",
-    "if True:",
-    fails=(*SGD_STEPS, "sgd_leaves_the_gradient_alone"),
-)
-sgd_climbs = changed(sgd_in_place, "p -= ", "p += ", fails=SGD_STEPS)
-sgd_without_rate = changed(sgd_in_place, "self.lr * (p", "(p", fails=SGD_STEPS)
-sgd_first_only = changed(
-    sgd_in_place,
-    "in self.parameters:",
-    "in self.parameters[:1]:",
-    fails=[
-        "sgd_updates_every_parameter",
-        "sgd_skips_missing_gradients",
-        "sgd_keeps_what_a_generator_gives",
-    ],
-)
-sgd_no_decay = changed(
-    sgd_in_place, " + self.weight_decay * p", "", fails=["sgd_decays_in_closed_form"]
-)
-sgd_grows = changed(
-    sgd_in_place, "+ self.weight_decay", "- self.weight_decay", fails=["sgd_decays_in_closed_form"]
-)
-sgd_half_decay = changed(
-    sgd_in_place,
-    "self.weight_decay * p",
-    "self.weight_decay / 2 * p",
-    fails=["sgd_decays_in_closed_form"],
-)
-sgd_double_decay = changed(
-    sgd_in_place,
-    "self.weight_decay * p",
-    "2 * self.weight_decay * p",
-    fails=["sgd_decays_in_closed_form"],
-)
-sgd_decay_of_the_sign = changed(
-    sgd_in_place,
-    "self.weight_decay * p)",
-    "self.weight_decay * p.sign())",
-    fails=["sgd_decays_in_closed_form"],
-)
-sgd_decay_without_rate = changed(
-    sgd_in_place,
-    "self.lr * (p.grad + self.weight_decay * p)",
-    "self.lr * p.grad + self.weight_decay * p",
-    fails=["sgd_decays_in_closed_form"],
-)
-sgd_crashes_on_none = changed(
-    sgd_in_place,
-    "if p.grad is None:",
-    "if False:",
-    fails=["sgd_skips_missing_gradients", "sgd_decays_in_closed_form"],
-)
-sgd_stops_at_none = changed(
-    sgd_in_place, "continue", "break", fails=["sgd_skips_missing_gradients"]
-)
-sgd_generator = changed(
-    sgd_in_place,
-    "list(parameters)",
-    "parameters",
-    fails=["sgd_keeps_what_a_generator_gives"],
-)
+sgd_in_place.slips("""
+sgd_rebinds: SGD_STEPS
+  - p -=
+  + p = p -
+sgd_records: SGD_STEPS sgd_leaves_the_gradient_alone
+  - with torch.no_grad():
+  + if True:
+sgd_climbs: SGD_STEPS
+  - p -=
+  + p +=
+sgd_without_rate: SGD_STEPS
+  - self.lr * (p
+  + (p
+sgd_first_only: sgd_updates_every_parameter sgd_skips_missing_gradients
+    sgd_keeps_what_a_generator_gives
+  - in self.parameters:
+  + in self.parameters[:1]:
+sgd_no_decay: sgd_decays_in_closed_form
+  - grad + self.weight_decay * p
+  + grad
+sgd_grows: sgd_decays_in_closed_form
+  - + self.weight_decay
+  + - self.weight_decay
+sgd_half_decay: sgd_decays_in_closed_form
+  - self.weight_decay * p
+  + self.weight_decay / 2 * p
+sgd_double_decay: sgd_decays_in_closed_form
+  - self.weight_decay * p
+  + 2 * self.weight_decay * p
+sgd_decay_of_the_sign: sgd_decays_in_closed_form
+  - self.weight_decay * p)
+  + self.weight_decay * p.sign())
+sgd_decay_without_rate: sgd_decays_in_closed_form
+  - self.lr * (p.grad + self.weight_decay * p)
+  + self.lr * p.grad + self.weight_decay * p
+sgd_crashes_on_none: sgd_skips_missing_gradients sgd_decays_in_closed_form
+  - if p.grad is None:
+  + if False:
+sgd_stops_at_none: sgd_skips_missing_gradients
+  - continue
+  + break
+sgd_generator: sgd_keeps_what_a_generator_gives
+  - list(parameters)
+  + parameters
+""")
 
 
 @wrong("SGD", fails=["sgd_decays_in_closed_form"])
@@ -227,56 +208,48 @@ class momentum_started_late(Optimizer):
                 p.data.add_(v, alpha=-self.lr)
 
 
-momentum_damped = changed(
-    momentum_dictionary, "0) + g", "0) + (1 - self.momentum) * g", fails=MOMENTUM_STEPS
-)
-momentum_climbs = changed(momentum_dictionary, "p -= ", "p += ", fails=MOMENTUM_STEPS)
-momentum_rebinds = changed(momentum_dictionary, "p -= ", "p = p - ", fails=MOMENTUM_STEPS)
-momentum_forgets = changed(momentum_dictionary, "self.state.get(key, 0)", "0", fails=MOMENTUM_STEPS)
-momentum_none = changed(momentum_dictionary, "self.lr * v", "self.lr * g", fails=MOMENTUM_STEPS)
-momentum_always_nine_tenths = changed(
-    momentum_dictionary,
-    "self.momentum = momentum",
-    "self.momentum = 0.9",
-    fails=["momentum_follows_torch", "velocity_builds_up"],
-)
-momentum_by_shape = changed(
-    momentum_dictionary, "id(p)", "p.shape", fails=["momentum_keeps_state_apart"]
-)
-momentum_one_velocity = changed(
-    momentum_dictionary,
-    "id(p)",
-    "'the velocity'",
-    fails=[
-        "momentum_keeps_state_apart",
-        "momentum_skips_missing_gradients",
-        "momentum_keeps_what_a_generator_gives",
-    ],
-)
-momentum_crashes_on_none = changed(
-    momentum_dictionary,
-    "if p.grad is None:",
-    "if False:",
-    fails=["momentum_skips_missing_gradients"],
-)
-momentum_stops_at_none = changed(
-    momentum_dictionary, "continue", "break", fails=["momentum_skips_missing_gradients"]
-)
-momentum_rolls_on = changed(
-    momentum_dictionary,
-    "continue",
-    "p.grad = torch.zeros_like(p)",
-    fails=["momentum_skips_missing_gradients"],
-)
-momentum_generator = changed(
-    momentum_dictionary,
-    "list(parameters)",
-    "parameters",
-    fails=["momentum_keeps_what_a_generator_gives"],
-)
-momentum_graph = changed(
-    momentum_dictionary, "p.grad.detach()", "p.grad", fails=["momentum_keeps_no_graph"]
-)
+momentum_dictionary.slips("""
+momentum_damped: MOMENTUM_STEPS
+  - 0) + g
+  + 0) + (1 - self.momentum) * g
+momentum_climbs: MOMENTUM_STEPS
+  - p -=
+  + p +=
+momentum_rebinds: MOMENTUM_STEPS
+  - p -=
+  + p = p -
+momentum_forgets: MOMENTUM_STEPS
+  - self.state.get(key, 0)
+  + 0
+momentum_none: MOMENTUM_STEPS
+  - self.lr * v
+  + self.lr * g
+momentum_always_nine_tenths: momentum_follows_torch velocity_builds_up
+  - self.momentum = momentum
+  + self.momentum = 0.9
+momentum_by_shape: momentum_keeps_state_apart
+  - id(p)
+  + p.shape
+momentum_one_velocity: momentum_keeps_state_apart momentum_skips_missing_gradients
+    momentum_keeps_what_a_generator_gives
+  - id(p)
+  + 'the velocity'
+momentum_crashes_on_none: momentum_skips_missing_gradients
+  - if p.grad is None:
+  + if False:
+momentum_stops_at_none: momentum_skips_missing_gradients
+  - continue
+  + break
+momentum_rolls_on: momentum_skips_missing_gradients
+  - continue
+  + p.grad = torch.zeros_like(p)
+momentum_generator: momentum_keeps_what_a_generator_gives
+  - list(parameters)
+  + parameters
+momentum_graph: momentum_keeps_no_graph
+  - p.grad.detach()
+  + p.grad
+""")
 
 
 @wrong(
@@ -351,47 +324,41 @@ class nesterov_from_the_old_velocity(Optimizer):
                 move += p.grad
 
 
-nesterov_is_momentum = changed(
-    nesterov_dictionary, "(g + self.momentum * v)", "v", fails=NESTEROV_STEPS
-)
-nesterov_forgets = changed(nesterov_dictionary, "self.state.get(key, 0)", "0", fails=NESTEROV_STEPS)
-nesterov_damped = changed(
-    nesterov_dictionary, "0) + g", "0) + (1 - self.momentum) * g", fails=NESTEROV_STEPS
-)
-nesterov_full_velocity = changed(
-    nesterov_dictionary, "(g + self.momentum * v)", "(g + v)", fails=NESTEROV_STEPS
-)
-nesterov_keeps_the_step = changed(
-    nesterov_dictionary,
-    "self.state[key] = v",
-    "self.state[key] = g + self.momentum * v",
-    fails=NESTEROV_STEPS,
-)
-nesterov_rebinds = changed(nesterov_dictionary, "p -= ", "p = p - ", fails=NESTEROV_STEPS)
-nesterov_always_nine_tenths = changed(
-    nesterov_dictionary,
-    "self.momentum = momentum",
-    "self.momentum = 0.9",
-    fails=["nesterov_follows_torch", "looks_ahead_of_the_velocity"],
-)
-nesterov_by_shape = changed(
-    nesterov_dictionary, "id(p)", "p.shape", fails=["nesterov_keeps_state_apart"]
-)
-nesterov_crashes_on_none = changed(
-    nesterov_dictionary,
-    "if p.grad is None:",
-    "if False:",
-    fails=["nesterov_skips_missing_gradients"],
-)
-nesterov_generator = changed(
-    nesterov_dictionary,
-    "list(parameters)",
-    "parameters",
-    fails=["nesterov_keeps_what_a_generator_gives"],
-)
-nesterov_graph = changed(
-    nesterov_dictionary, "p.grad.detach()", "p.grad", fails=["nesterov_keeps_no_graph"]
-)
+nesterov_dictionary.slips("""
+nesterov_is_momentum: NESTEROV_STEPS
+  - (g + self.momentum * v)
+  + v
+nesterov_forgets: NESTEROV_STEPS
+  - self.state.get(key, 0)
+  + 0
+nesterov_damped: NESTEROV_STEPS
+  - 0) + g
+  + 0) + (1 - self.momentum) * g
+nesterov_full_velocity: NESTEROV_STEPS
+  - (g + self.momentum * v)
+  + (g + v)
+nesterov_keeps_the_step: NESTEROV_STEPS
+  - self.state[key] = v
+  + self.state[key] = g + self.momentum * v
+nesterov_rebinds: NESTEROV_STEPS
+  - p -=
+  + p = p -
+nesterov_always_nine_tenths: nesterov_follows_torch looks_ahead_of_the_velocity
+  - self.momentum = momentum
+  + self.momentum = 0.9
+nesterov_by_shape: nesterov_keeps_state_apart
+  - id(p)
+  + p.shape
+nesterov_crashes_on_none: nesterov_skips_missing_gradients
+  - if p.grad is None:
+  + if False:
+nesterov_generator: nesterov_keeps_what_a_generator_gives
+  - list(parameters)
+  + parameters
+nesterov_graph: nesterov_keeps_no_graph
+  - p.grad.detach()
+  + p.grad
+""")
 
 # ----------------------------------------------------------------------------- AdaGrad
 
@@ -439,45 +406,48 @@ class adagrad_addcdiv(Optimizer):
                 p.addcdiv_(p.grad, total.sqrt().add_(self.eps), value=-self.lr)
 
 
-adagrad_without_root = changed(adagrad_dictionary, "s.sqrt()", "s", fails=ADAGRAD_STEPS)
-adagrad_sums_gradients = changed(adagrad_dictionary, "g**2", "g.abs()", fails=ADAGRAD_STEPS)
-adagrad_forgets = changed(adagrad_dictionary, "self.state.get(key, 0)", "0", fails=ADAGRAD_STEPS)
-adagrad_means = changed(adagrad_dictionary, "+ g**2", "* 0.9 + 0.1 * g**2", fails=ADAGRAD_STEPS)
-adagrad_one_number = changed(
-    adagrad_dictionary,
-    "+ g**2",
-    "+ (g**2).sum()",
-    fails=ADAGRAD_STEPS[1:],
-)
-adagrad_rebinds = changed(adagrad_dictionary, "p -= ", "p = p - ", fails=ADAGRAD_STEPS)
-adagrad_climbs = changed(adagrad_dictionary, "p -= ", "p += ", fails=ADAGRAD_STEPS)
-adagrad_eps_in_the_root = changed(
-    adagrad_dictionary,
-    "(s.sqrt() + self.eps)",
-    "(s + self.eps).sqrt()",
-    fails=["adagrad_follows_torch", "adagrad_keeps_state_apart"],
-)
-adagrad_own_eps = changed(
-    adagrad_dictionary, "self.eps = eps", "self.eps = 1e-10", fails=["adagrad_follows_torch"]
-)
-adagrad_by_shape = changed(
-    adagrad_dictionary, "id(p)", "p.shape", fails=["adagrad_keeps_state_apart"]
-)
-adagrad_crashes_on_none = changed(
-    adagrad_dictionary,
-    "if p.grad is None:",
-    "if False:",
-    fails=["adagrad_skips_missing_gradients"],
-)
-adagrad_generator = changed(
-    adagrad_dictionary,
-    "list(parameters)",
-    "parameters",
-    fails=["adagrad_keeps_what_a_generator_gives"],
-)
-adagrad_graph = changed(
-    adagrad_dictionary, "p.grad.detach()", "p.grad", fails=["adagrad_keeps_no_graph"]
-)
+adagrad_dictionary.slips("""
+adagrad_without_root: ADAGRAD_STEPS
+  - s.sqrt()
+  + s
+adagrad_sums_gradients: ADAGRAD_STEPS
+  - g**2
+  + g.abs()
+adagrad_forgets: ADAGRAD_STEPS
+  - self.state.get(key, 0)
+  + 0
+adagrad_means: ADAGRAD_STEPS
+  - + g**2
+  + * 0.9 + 0.1 * g**2
+adagrad_one_number: adagrad_follows_torch adagrad_keeps_state_apart adagrad_skips_missing_gradients
+    adagrad_keeps_what_a_generator_gives
+  - + g**2
+  + + (g**2).sum()
+adagrad_rebinds: ADAGRAD_STEPS
+  - p -=
+  + p = p -
+adagrad_climbs: ADAGRAD_STEPS
+  - p -=
+  + p +=
+adagrad_eps_in_the_root: adagrad_follows_torch adagrad_keeps_state_apart
+  - (s.sqrt() + self.eps)
+  + (s + self.eps).sqrt()
+adagrad_own_eps: adagrad_follows_torch
+  - self.eps = eps
+  + self.eps = 1e-10
+adagrad_by_shape: adagrad_keeps_state_apart
+  - id(p)
+  + p.shape
+adagrad_crashes_on_none: adagrad_skips_missing_gradients
+  - if p.grad is None:
+  + if False:
+adagrad_generator: adagrad_keeps_what_a_generator_gives
+  - list(parameters)
+  + parameters
+adagrad_graph: adagrad_keeps_no_graph
+  - p.grad.detach()
+  + p.grad
+""")
 
 # ----------------------------------------------------------------------------- RMSProp
 
@@ -526,55 +496,48 @@ class rmsprop_lerp(Optimizer):
                 p.addcdiv_(p.grad, square.sqrt().add_(self.eps), value=-self.lr)
 
 
-rmsprop_swapped = changed(
-    rmsprop_dictionary,
-    "self.alpha * self.state.get(key, 0) + (1 - self.alpha) * g**2",
-    "(1 - self.alpha) * self.state.get(key, 0) + self.alpha * g**2",
-    fails=RMSPROP_STEPS,
-)
-rmsprop_sums = changed(rmsprop_dictionary, "(1 - self.alpha) * g**2", "g**2", fails=RMSPROP_STEPS)
-rmsprop_corrected = changed(
-    rmsprop_dictionary,
-    "self.state.get(key, 0)",
-    "self.state.get(key, g**2)",
-    fails=RMSPROP_STEPS,
-)
-rmsprop_forgets = changed(rmsprop_dictionary, "self.state.get(key, 0)", "0", fails=RMSPROP_STEPS)
-rmsprop_without_root = changed(rmsprop_dictionary, "s.sqrt()", "s", fails=RMSPROP_STEPS)
-rmsprop_rebinds = changed(rmsprop_dictionary, "p -= ", "p = p - ", fails=RMSPROP_STEPS)
-rmsprop_eps_in_the_root = changed(
-    rmsprop_dictionary,
-    "(s.sqrt() + self.eps)",
-    "(s + self.eps).sqrt()",
-    fails=RMSPROP_STEPS[1:],
-)
-rmsprop_own_eps = changed(
-    rmsprop_dictionary, "self.eps = eps", "self.eps = 1e-8", fails=["rmsprop_follows_torch"]
-)
-rmsprop_own_alpha = changed(
-    rmsprop_dictionary,
-    "self.alpha = alpha",
-    "self.alpha = 0.99",
-    fails=["rmsprop_follows_torch", "divides_by_the_root_of_the_mean"],
-)
-rmsprop_by_shape = changed(
-    rmsprop_dictionary, "id(p)", "p.shape", fails=["rmsprop_keeps_state_apart"]
-)
-rmsprop_crashes_on_none = changed(
-    rmsprop_dictionary,
-    "if p.grad is None:",
-    "if False:",
-    fails=["rmsprop_skips_missing_gradients"],
-)
-rmsprop_generator = changed(
-    rmsprop_dictionary,
-    "list(parameters)",
-    "parameters",
-    fails=["rmsprop_keeps_what_a_generator_gives"],
-)
-rmsprop_graph = changed(
-    rmsprop_dictionary, "p.grad.detach()", "p.grad", fails=["rmsprop_keeps_no_graph"]
-)
+rmsprop_dictionary.slips("""
+rmsprop_swapped: RMSPROP_STEPS
+  - self.alpha * self.state.get(key, 0) + (1 - self.alpha) * g**2
+  + (1 - self.alpha) * self.state.get(key, 0) + self.alpha * g**2
+rmsprop_sums: RMSPROP_STEPS
+  - (1 - self.alpha) * g**2
+  + g**2
+rmsprop_corrected: RMSPROP_STEPS
+  - self.state.get(key, 0)
+  + self.state.get(key, g**2)
+rmsprop_forgets: RMSPROP_STEPS
+  - self.state.get(key, 0)
+  + 0
+rmsprop_without_root: RMSPROP_STEPS
+  - s.sqrt()
+  + s
+rmsprop_rebinds: RMSPROP_STEPS
+  - p -=
+  + p = p -
+rmsprop_eps_in_the_root: rmsprop_follows_torch rmsprop_keeps_state_apart
+    rmsprop_skips_missing_gradients rmsprop_keeps_what_a_generator_gives
+  - (s.sqrt() + self.eps)
+  + (s + self.eps).sqrt()
+rmsprop_own_eps: rmsprop_follows_torch
+  - self.eps = eps
+  + self.eps = 1e-8
+rmsprop_own_alpha: rmsprop_follows_torch divides_by_the_root_of_the_mean
+  - self.alpha = alpha
+  + self.alpha = 0.99
+rmsprop_by_shape: rmsprop_keeps_state_apart
+  - id(p)
+  + p.shape
+rmsprop_crashes_on_none: rmsprop_skips_missing_gradients
+  - if p.grad is None:
+  + if False:
+rmsprop_generator: rmsprop_keeps_what_a_generator_gives
+  - list(parameters)
+  + parameters
+rmsprop_graph: rmsprop_keeps_no_graph
+  - p.grad.detach()
+  + p.grad
+""")
 
 # ----------------------------------------------------------------------------- Adam
 
@@ -639,8 +602,14 @@ class adam_with_the_rate_corrected(Optimizer):
             p.addcdiv_(self.m[k], size, value=-self.lr / (1 - b1 ** self.t[k]))
 
 
-adam_uncorrected_mean = changed(adam_dictionary, "m / (1 - self.beta1**t)", "m", fails=ADAM_STEPS)
-adam_uncorrected_square = changed(adam_dictionary, "s / (1 - self.beta2**t)", "s", fails=ADAM_STEPS)
+adam_dictionary.slips("""
+adam_uncorrected_mean: ADAM_STEPS
+  - m / (1 - self.beta1**t)
+  + m
+adam_uncorrected_square: ADAM_STEPS
+  - s / (1 - self.beta2**t)
+  + s
+""")
 
 
 @wrong("Adam", fails=ADAM_STEPS)
@@ -661,94 +630,81 @@ class adam_uncorrected(Optimizer):
                 p -= self.lr * m / (s.sqrt() + self.eps)
 
 
-adam_multiplies_the_correction = changed(
-    adam_dictionary, "m / (1 - self.beta1**t)", "m * (1 - self.beta1**t)", fails=ADAM_STEPS
-)
-adam_correction_without_power = changed(
-    adam_dictionary, "self.beta2**t", "self.beta2", fails=ADAM_LATER_STEPS
-)
-adam_counts_from_zero = changed(adam_dictionary, "(0, 0, 0)", "(-1, 0, 0)", fails=ADAM_STEPS)
-adam_never_counts = changed(adam_dictionary, "t = t + 1", "t = 1", fails=ADAM_LATER_STEPS)
-adam_keeps_the_corrected = changed(
-    adam_dictionary,
-    "            self.state[key] = t, m, s\n            m_hat = m / (1 - self.beta1**t)\n",
-    "            m_hat = m / (1 - self.beta1**t)\n            self.state[key] = t, m_hat, s\n",
-    fails=ADAM_LATER_STEPS,
-)
-adam_betas_swapped = changed(
-    adam_dictionary,
-    "self.beta1, self.beta2 = betas",
-    "self.beta2, self.beta1 = betas",
-    fails=ADAM_LATER_STEPS,
-)
-adam_forgets = changed(
-    adam_dictionary, "self.state.get(key, (0, 0, 0))", "0, 0, 0", fails=ADAM_LATER_STEPS
-)
-adam_rebinds = changed(adam_dictionary, "p -= ", "p = p - ", fails=ADAM_STEPS)
-adam_climbs = changed(adam_dictionary, "p -= ", "p += ", fails=ADAM_STEPS)
-adam_without_root = changed(adam_dictionary, "s_hat.sqrt()", "s_hat", fails=ADAM_STEPS)
-adam_own_betas = changed(
-    adam_dictionary,
-    "self.beta1, self.beta2 = betas",
-    "self.beta1, self.beta2 = 0.9, 0.999",
-    fails=["adam_follows_torch"],
-)
-adam_own_eps = changed(
-    adam_dictionary, "self.eps = eps", "self.eps = 1e-8", fails=["adam_follows_torch"]
-)
-adam_eps_in_the_root = changed(
-    adam_dictionary,
-    "(s_hat.sqrt() + self.eps)",
-    "(s_hat + self.eps).sqrt()",
-    fails=ADAM_STEPS,
-)
-adam_eps_before_the_correction = changed(
-    adam_dictionary,
-    "(s_hat.sqrt() + self.eps)",
-    "((s.sqrt() + self.eps) / math.sqrt(1 - self.beta2**t))",
-    fails=ADAM_LATER_STEPS,
-)
-adam_no_decay = changed(
-    adam_dictionary,
-    "p *= 1 - self.lr * self.weight_decay",
-    "pass",
-    fails=["adam_decays_apart_from_the_gradient"],
-)
-adam_l2 = changed(
-    adam_no_decay,
-    "g = p.grad.detach()",
-    "g = p.grad.detach() + self.weight_decay * p.detach()",
-    fails=["adam_decays_apart_from_the_gradient"],
-)
-adam_decay_without_rate = changed(
-    adam_dictionary,
-    "1 - self.lr * self.weight_decay",
-    "1 - self.weight_decay",
-    fails=["adam_decays_apart_from_the_gradient"],
-)
-adam_grows = changed(
-    adam_dictionary,
-    "1 - self.lr * self.weight_decay",
-    "1 + self.lr * self.weight_decay",
-    fails=["adam_decays_apart_from_the_gradient"],
-)
-adam_half_decay = changed(
-    adam_dictionary,
-    "1 - self.lr * self.weight_decay",
-    "1 - self.lr * self.weight_decay / 2",
-    fails=["adam_decays_apart_from_the_gradient"],
-)
-adam_by_shape = changed(adam_dictionary, "id(p)", "p.shape", fails=["adam_keeps_state_apart"])
-adam_crashes_on_none = changed(
-    adam_dictionary, "if p.grad is None:", "if False:", fails=["adam_skips_missing_gradients"]
-)
-adam_generator = changed(
-    adam_dictionary,
-    "list(parameters)",
-    "parameters",
-    fails=["adam_keeps_what_a_generator_gives"],
-)
-adam_graph = changed(adam_dictionary, "p.grad.detach()", "p.grad", fails=["adam_keeps_no_graph"])
+adam_dictionary.slips("""
+adam_multiplies_the_correction: ADAM_STEPS
+  - m / (1 - self.beta1**t)
+  + m * (1 - self.beta1**t)
+adam_correction_without_power: ADAM_LATER_STEPS
+  - self.beta2**t
+  + self.beta2
+adam_counts_from_zero: ADAM_STEPS
+  - (0, 0, 0)
+  + (-1, 0, 0)
+adam_never_counts: ADAM_LATER_STEPS
+  - t = t + 1
+  + t = 1
+adam_keeps_the_corrected: ADAM_LATER_STEPS
+  -             self.state[key] = t, m, s
+  -             m_hat = m / (1 - self.beta1**t)
+  +             m_hat = m / (1 - self.beta1**t)
+  +             self.state[key] = t, m_hat, s
+adam_betas_swapped: ADAM_LATER_STEPS
+  - self.beta1, self.beta2 = betas
+  + self.beta2, self.beta1 = betas
+adam_forgets: ADAM_LATER_STEPS
+  - self.state.get(key, (0, 0, 0))
+  + 0, 0, 0
+adam_rebinds: ADAM_STEPS
+  - p -=
+  + p = p -
+adam_climbs: ADAM_STEPS
+  - p -=
+  + p +=
+adam_without_root: ADAM_STEPS
+  - s_hat.sqrt()
+  + s_hat
+adam_own_betas: adam_follows_torch
+  - self.beta1, self.beta2 = betas
+  + self.beta1, self.beta2 = 0.9, 0.999
+adam_own_eps: adam_follows_torch
+  - self.eps = eps
+  + self.eps = 1e-8
+adam_eps_in_the_root: ADAM_STEPS
+  - (s_hat.sqrt() + self.eps)
+  + (s_hat + self.eps).sqrt()
+adam_eps_before_the_correction: ADAM_LATER_STEPS
+  - (s_hat.sqrt() + self.eps)
+  + ((s.sqrt() + self.eps) / math.sqrt(1 - self.beta2**t))
+adam_no_decay: adam_decays_apart_from_the_gradient
+  - p *= 1 - self.lr * self.weight_decay
+  + pass
+adam_l2: adam_decays_apart_from_the_gradient
+  - p *= 1 - self.lr * self.weight_decay
+  + pass
+  - g = p.grad.detach()
+  + g = p.grad.detach() + self.weight_decay * p.detach()
+adam_decay_without_rate: adam_decays_apart_from_the_gradient
+  - 1 - self.lr * self.weight_decay
+  + 1 - self.weight_decay
+adam_grows: adam_decays_apart_from_the_gradient
+  - 1 - self.lr * self.weight_decay
+  + 1 + self.lr * self.weight_decay
+adam_half_decay: adam_decays_apart_from_the_gradient
+  - 1 - self.lr * self.weight_decay
+  + 1 - self.lr * self.weight_decay / 2
+adam_by_shape: adam_keeps_state_apart
+  - id(p)
+  + p.shape
+adam_crashes_on_none: adam_skips_missing_gradients
+  - if p.grad is None:
+  + if False:
+adam_generator: adam_keeps_what_a_generator_gives
+  - list(parameters)
+  + parameters
+adam_graph: adam_keeps_no_graph
+  - p.grad.detach()
+  + p.grad
+""")
 
 
 @wrong(
@@ -821,19 +777,32 @@ def l1_flat(parameters, strength):
     return strength * torch.linalg.vector_norm(flat, ord=1)
 
 
-l1_half = changed(l1_loop, "strength * ", "strength / 2 * ", fails=L1_CHECKS)
-l1_without_strength = changed(l1_loop, "strength * ", "", fails=L1_CHECKS)
-l1_squares = changed(l1_loop, "torch.abs(p)", "(p**2)", fails=L1_CHECKS)
-l1_signed = changed(l1_loop, "torch.abs(p)", "p", fails=L1_CHECKS)
-l1_of_the_sum = changed(l1_loop, "torch.abs(p).sum()", "p.sum().abs()", fails=L1_CHECKS)
-l1_mean = changed(l1_loop, ".sum()", ".mean()", fails=L1_CHECKS)
-l1_cut = changed(l1_loop, "torch.abs(p)", "torch.abs(p.data)", fails=["l1_pulls_with_the_sign"])
-l1_number = changed(
-    l1_loop,
-    ".sum()",
-    ".sum().item()",
-    fails=["sums_absolute_values", "l1_pulls_with_the_sign"],
-)
+l1_loop.slips("""
+l1_half: L1_CHECKS
+  - strength *
+  + strength / 2 *
+l1_without_strength: L1_CHECKS
+  - strength * torch
+  + torch
+l1_squares: L1_CHECKS
+  - torch.abs(p)
+  + (p**2)
+l1_signed: L1_CHECKS
+  - torch.abs(p)
+  + p
+l1_of_the_sum: L1_CHECKS
+  - torch.abs(p).sum()
+  + p.sum().abs()
+l1_mean: L1_CHECKS
+  - .sum()
+  + .mean()
+l1_cut: l1_pulls_with_the_sign
+  - torch.abs(p)
+  + torch.abs(p.data)
+l1_number: sums_absolute_values l1_pulls_with_the_sign
+  - .sum()
+  + .sum().item()
+""")
 
 
 @wrong("l1_penalty", fails=["l1_sums_over_all_entries"])
@@ -865,13 +834,29 @@ def l2_flat(parameters, strength):
     return 0.5 * strength * (flat @ flat)
 
 
-l2_whole = changed(l2_loop, "strength / 2", "strength", fails=L2_CHECKS)
-l2_quarter = changed(l2_loop, "strength / 2", "strength / 4", fails=L2_CHECKS)
-l2_mean = changed(l2_loop, ".sum()", ".mean()", fails=L2_CHECKS)
-l2_norm = changed(l2_loop, "(p**2).sum()", "p.norm()", fails=L2_CHECKS)
-l2_absolute = changed(l2_loop, "(p**2)", "p.abs()", fails=L2_CHECKS)
-l2_negative = changed(l2_loop, "total + ", "total - ", fails=L2_CHECKS)
-l2_cut = changed(l2_loop, "(p**2)", "(p.data**2)", fails=["l2_pulls_like_weight_decay"])
+l2_loop.slips("""
+l2_whole: L2_CHECKS
+  - strength / 2
+  + strength
+l2_quarter: L2_CHECKS
+  - strength / 2
+  + strength / 4
+l2_mean: L2_CHECKS
+  - .sum()
+  + .mean()
+l2_norm: L2_CHECKS
+  - (p**2).sum()
+  + p.norm()
+l2_absolute: L2_CHECKS
+  - (p**2)
+  + p.abs()
+l2_negative: L2_CHECKS
+  - total +
+  + total -
+l2_cut: l2_pulls_like_weight_decay
+  - (p**2)
+  + (p.data**2)
+""")
 
 
 @wrong("l2_penalty", fails=["l2_sums_over_all_entries"])
@@ -903,51 +888,32 @@ def decay_loop(lr, strength, batch_size, examples):
     return exact, 1 / math.e ** (lr * strength / batch_size)
 
 
-decay_drops_the_last = changed(
-    decay_power,
-    "-(-examples // batch_size)",
-    "examples // batch_size",
-    fails=["counts_the_last_batch"],
-)
-decay_fraction_of_a_step = changed(
-    decay_power,
-    "-(-examples // batch_size)",
-    "examples / batch_size",
-    fails=["counts_the_last_batch"],
-)
-decay_estimate_by_steps = changed(
-    decay_power,
-    "math.exp(-lr * strength / batch_size)",
-    "math.exp(-lr * strength / examples * steps)",
-    fails=["estimates_by_the_exponential"],
-)
-decay_estimate_of_a_step = changed(
-    decay_power,
-    "strength / batch_size)",
-    "strength / examples)",
-    fails=["estimates_by_the_exponential", "decays_in_five_steps"],
-)
-decay_growth = changed(
-    decay_power,
-    "math.exp(-lr",
-    "math.exp(lr",
-    fails=["estimates_by_the_exponential", "decays_in_five_steps"],
-)
-decay_one_step = changed(
-    decay_power, " ** steps", "", fails=["counts_the_last_batch", "decays_in_five_steps"]
-)
-decay_twice = changed(
-    decay_power,
-    "(1 - lr",
-    "(1 - 2 * lr",
-    fails=["counts_the_last_batch", "decays_in_five_steps"],
-)
-decay_per_batch = changed(
-    decay_power,
-    "strength / examples)",
-    "strength / batch_size)",
-    fails=["counts_the_last_batch", "decays_in_five_steps"],
-)
+decay_power.slips("""
+decay_drops_the_last: counts_the_last_batch
+  - -(-examples // batch_size)
+  + examples // batch_size
+decay_fraction_of_a_step: counts_the_last_batch
+  - -(-examples // batch_size)
+  + examples / batch_size
+decay_estimate_by_steps: estimates_by_the_exponential
+  - math.exp(-lr * strength / batch_size)
+  + math.exp(-lr * strength / examples * steps)
+decay_estimate_of_a_step: estimates_by_the_exponential decays_in_five_steps
+  - strength / batch_size)
+  + strength / examples)
+decay_growth: estimates_by_the_exponential decays_in_five_steps
+  - math.exp(-lr
+  + math.exp(lr
+decay_one_step: counts_the_last_batch decays_in_five_steps
+  - ) ** steps
+  + )
+decay_twice: counts_the_last_batch decays_in_five_steps
+  - (1 - lr
+  + (1 - 2 * lr
+decay_per_batch: counts_the_last_batch decays_in_five_steps
+  - strength / examples)
+  + strength / batch_size)
+""")
 
 
 @wrong("decay_factor", fails=DECAY_CHECKS)
@@ -992,24 +958,17 @@ def dropout_where(x, p, training):
     return x.clone()
 
 
-dropout_unscaled = changed(
-    dropout_rand,
-    " / (1 - p)",
-    "",
-    fails=["dropout_keeps_the_mean", "drops_or_doubles"],
-)
-dropout_scaled_by_p = changed(
-    dropout_rand,
-    "/ (1 - p)",
-    "/ p",
-    fails=["dropout_keeps_the_mean", "dropout_is_right_at_both_ends"],
-)
-dropout_shrinks = changed(
-    dropout_rand,
-    "/ (1 - p)",
-    "* (1 - p)",
-    fails=["dropout_keeps_the_mean", "drops_or_doubles"],
-)
+dropout_rand.slips("""
+dropout_unscaled: dropout_keeps_the_mean drops_or_doubles
+  - mask / (1 - p)
+  + mask
+dropout_scaled_by_p: dropout_keeps_the_mean dropout_is_right_at_both_ends
+  - / (1 - p)
+  + / p
+dropout_shrinks: dropout_keeps_the_mean drops_or_doubles
+  - / (1 - p)
+  + * (1 - p)
+""")
 
 
 @wrong("dropout", fails=["dropout_keeps_the_mean", "dropout_is_right_at_both_ends"])
@@ -1023,87 +982,54 @@ def dropout_keeps_with_p(x, p, training):
     return x * (torch.rand_like(x) < p) / p
 
 
-dropout_mask_swapped = changed(
-    dropout_rand,
-    "torch.rand_like(x) > p",
-    "torch.rand_like(x) < p",
-    fails=["dropout_keeps_the_mean", "dropout_is_right_at_both_ends"],
-)
-dropout_always = changed(
-    dropout_rand,
-    "if not training:",
-    "if False:",
-    fails=["dropout_rests_in_evaluation", "drops_or_doubles"],
-)
-dropout_scales_later = changed(
-    dropout_rand,
-    "return x\n",
-    "return x * (1 - p)\n",
-    fails=["dropout_rests_in_evaluation", "drops_or_doubles"],
-)
-dropout_zero_in_evaluation = changed(
-    dropout_rand, "p == 1 and training", "p == 1", fails=["dropout_rests_in_evaluation"]
-)
-dropout_one_mask = changed(
-    dropout_rand,
-    "torch.rand_like(x)",
-    "torch.rand_like(x[0])",
-    fails=["dropout_decides_every_entry"],
-)
-dropout_whole_examples = changed(
-    dropout_rand,
-    "torch.rand_like(x) > p",
-    "(torch.rand_like(x[(..., *[slice(1)] * (x.ndim - 1))]) > p)",
-    fails=["dropout_decides_every_entry"],
-)
-dropout_nan = changed(
-    dropout_rand,
-    "p == 1 and training",
-    "False",
-    fails=["dropout_is_right_at_both_ends"],
-)
-dropout_accepts_anything = changed(
-    dropout_rand, "not 0 <= p <= 1", "False", fails=["dropout_refuses_other_probabilities"]
-)
-dropout_refuses_in_training = changed(
-    dropout_rand,
-    "not 0 <= p <= 1",
-    "training and not 0 <= p <= 1",
-    fails=["dropout_refuses_other_probabilities"],
-)
-dropout_refuses_the_ends = changed(
-    dropout_rand,
-    "not 0 <= p <= 1",
-    "not 0 < p < 1",
-    fails=["dropout_is_right_at_both_ends", "dropout_rests_in_evaluation"],
-)
-dropout_asserts = changed(
-    dropout_rand,
-    "raise ValueError(",
-    "raise AssertionError(",
-    fails=["dropout_refuses_other_probabilities"],
-)
-dropout_seeded = changed(
-    dropout_rand,
-    "    mask = ",
-    "    torch.manual_seed(0)\n    mask = ",
-    fails=["dropout_draws_anew"],
-)
-dropout_cut = changed(
-    dropout_rand, "return x * mask", "return x.data * mask", fails=["dropout_passes_gradients"]
-)
-dropout_single = changed(
-    dropout_rand,
-    "return x * mask",
-    "return x.float() * mask",
-    fails=["dropout_passes_gradients"],
-)
-dropout_on_the_cpu = changed(
-    dropout_rand,
-    "torch.rand_like(x)",
-    "torch.rand(x.shape)",
-    fails=["dropout_stays_on_the_device"],
-)
+dropout_rand.slips("""
+dropout_mask_swapped: dropout_keeps_the_mean dropout_is_right_at_both_ends
+  - torch.rand_like(x) > p
+  + torch.rand_like(x) < p
+dropout_always: dropout_rests_in_evaluation drops_or_doubles
+  - if not training:
+  + if False:
+dropout_scales_later: dropout_rests_in_evaluation drops_or_doubles
+  -         return x
+  +         return x * (1 - p)
+dropout_zero_in_evaluation: dropout_rests_in_evaluation
+  - p == 1 and training
+  + p == 1
+dropout_one_mask: dropout_decides_every_entry
+  - torch.rand_like(x)
+  + torch.rand_like(x[0])
+dropout_whole_examples: dropout_decides_every_entry
+  - torch.rand_like(x) > p
+  + (torch.rand_like(x[(..., *[slice(1)] * (x.ndim - 1))]) > p)
+dropout_nan: dropout_is_right_at_both_ends
+  - p == 1 and training
+  + False
+dropout_accepts_anything: dropout_refuses_other_probabilities
+  - not 0 <= p <= 1
+  + False
+dropout_refuses_in_training: dropout_refuses_other_probabilities
+  - not 0 <= p <= 1
+  + training and not 0 <= p <= 1
+dropout_refuses_the_ends: dropout_is_right_at_both_ends dropout_rests_in_evaluation
+  - not 0 <= p <= 1
+  + not 0 < p < 1
+dropout_asserts: dropout_refuses_other_probabilities
+  - raise ValueError(
+  + raise AssertionError(
+dropout_seeded: dropout_draws_anew
+  -     mask = torch.rand_like(x) > p
+  +     torch.manual_seed(0)
+  +     mask = torch.rand_like(x) > p
+dropout_cut: dropout_passes_gradients
+  - return x * mask
+  + return x.data * mask
+dropout_single: dropout_passes_gradients
+  - return x * mask
+  + return x.float() * mask
+dropout_on_the_cpu: dropout_stays_on_the_device
+  - torch.rand_like(x)
+  + torch.rand(x.shape)
+""")
 
 
 @wrong("dropout", fails=["dropout_leaves_its_input"])
@@ -1175,44 +1101,27 @@ def train_steps_first(model, optimizer, x, y, batches):
     return total / count
 
 
-train_accumulates = changed(
-    train_plain,
-    "        optimizer.zero_grad()\n",
-    "",
-    fails=["train_steps_after_each_backward", "train_forgets_gradients_from_before"],
-)
-train_never_steps = changed(
-    train_plain,
-    "        optimizer.step()\n",
-    "",
-    fails=[*TRAIN_STEPS, "train_returns_the_mean_over_examples"],
-)
-train_without_mode = changed(
-    train_plain, "    model.train()\n", "", fails=["train_switches_to_training_mode"]
-)
-train_in_evaluation_mode = changed(
-    train_plain, "model.train()", "model.eval()", fails=["train_switches_to_training_mode"]
-)
-train_keeps_the_graph = changed(
-    train_plain, "loss.item() * len(rows)", "loss * len(rows)", fails=["train_returns_a_float"]
-)
-train_on_everything = changed(
-    train_plain,
-    "model(x[rows]), y[rows]",
-    "model(x), y",
-    fails=[
-        "train_steps_after_each_backward",
-        "train_runs_through_the_batches_once",
-        "train_forgets_gradients_from_before",
-        "train_returns_the_mean_over_examples",
-    ],
-)
-train_softmax_first = changed(
-    train_plain,
-    "model(x[rows]), y[rows]",
-    "model(x[rows]).softmax(dim=1), y[rows]",
-    fails=[*TRAIN_STEPS, "train_returns_the_mean_over_examples"],
-)
+train_plain.slips("""
+train_accumulates: train_steps_after_each_backward train_forgets_gradients_from_before
+  -         optimizer.zero_grad()
+train_never_steps: TRAIN_STEPS train_returns_the_mean_over_examples
+  -         optimizer.step()
+train_without_mode: train_switches_to_training_mode
+  -     model.train()
+train_in_evaluation_mode: train_switches_to_training_mode
+  - model.train()
+  + model.eval()
+train_keeps_the_graph: train_returns_a_float
+  - loss.item() * len(rows)
+  + loss * len(rows)
+train_on_everything: train_steps_after_each_backward train_runs_through_the_batches_once
+    train_forgets_gradients_from_before train_returns_the_mean_over_examples
+  - model(x[rows]), y[rows]
+  + model(x), y
+train_softmax_first: TRAIN_STEPS train_returns_the_mean_over_examples
+  - model(x[rows]), y[rows]
+  + model(x[rows]).softmax(dim=1), y[rows]
+""")
 
 
 @wrong("train", fails=["train_steps_after_each_backward"])
@@ -1384,40 +1293,27 @@ def tune_breaks_ties_by_the_test(values, fit, validate, test):
     return value, accuracy, tested
 
 
-tune_tests_the_last = changed(
-    tune_loop,
-    "test(best[2])",
-    "test(model)",
-    fails=["tune_reports_one_model", "reports_the_best_on_validation_data"],
-)
-tune_last_accuracy = changed(
-    tune_loop,
-    "best[0], best[1], test",
-    "best[0], accuracy, test",
-    fails=["tune_reports_one_model", "reports_the_best_on_validation_data"],
-)
-tune_trains_again = changed(
-    tune_loop, "test(best[2])", "test(fit(best[0]))", fails=["tune_trains_once_for_each_value"]
-)
-tune_larger_of_equals = changed(
-    tune_loop,
-    "accuracy > best[1]",
-    "accuracy >= best[1]",
-    fails=["tune_prefers_the_smaller_of_equals"],
-)
-tune_first_of_equals = changed(
-    tune_loop, "sorted(values)", "values", fails=["tune_prefers_the_smaller_of_equals"]
-)
-tune_worst = changed(
-    tune_loop,
-    "accuracy > best[1]",
-    "accuracy < best[1]",
-    fails=[
-        "reports_the_best_on_validation_data",
-        "tune_reports_one_model",
-        "tune_prefers_the_smaller_of_equals",
-    ],
-)
+tune_loop.slips("""
+tune_tests_the_last: tune_reports_one_model reports_the_best_on_validation_data
+  - test(best[2])
+  + test(model)
+tune_last_accuracy: tune_reports_one_model reports_the_best_on_validation_data
+  - best[0], best[1], test
+  + best[0], accuracy, test
+tune_trains_again: tune_trains_once_for_each_value
+  - test(best[2])
+  + test(fit(best[0]))
+tune_larger_of_equals: tune_prefers_the_smaller_of_equals
+  - accuracy > best[1]
+  + accuracy >= best[1]
+tune_first_of_equals: tune_prefers_the_smaller_of_equals
+  - sorted(values)
+  + values
+tune_worst: reports_the_best_on_validation_data tune_reports_one_model
+    tune_prefers_the_smaller_of_equals
+  - accuracy > best[1]
+  + accuracy < best[1]
+""")
 
 
 @wrong("tune", fails=["tune_takes_a_generator"])
@@ -1500,42 +1396,26 @@ class norm_in_place(nn.Module):
         return (x - mean) * torch.rsqrt(var + self.eps) * self.gamma + self.beta
 
 
-norm_inverted_mean = changed(
-    norm_plain,
-    "(1 - rho) * self.running_mean + rho * mean.detach()",
-    "rho * self.running_mean + (1 - rho) * mean.detach()",
-    fails=["norm_remembers_as_torch", "normalises_and_remembers"],
-)
-norm_inverted = changed(
-    norm_plain,
-    "rho = self.momentum",
-    "rho = 1 - self.momentum",
-    fails=["norm_remembers_as_torch", "normalises_and_remembers"],
-)
-norm_biased_memory = changed(
-    norm_plain,
-    "x.detach().var(dim=0)",
-    "x.detach().var(dim=0, unbiased=False)",
-    fails=["norm_remembers_as_torch"],
-)
-norm_remembers_the_last = changed(
-    norm_plain,
-    "rho = self.momentum",
-    "rho = 1.0",
-    fails=["norm_remembers_as_torch", "normalises_and_remembers"],
-)
-norm_always_by_the_batch = changed(
-    norm_plain,
-    "mean, var = self.running_mean, self.running_var",
-    "mean, var = x.mean(dim=0), x.var(dim=0, unbiased=False)",
-    fails=["norm_evaluates_by_what_it_remembers"],
-)
-norm_always_updates = changed(
-    norm_plain,
-    "if self.training:",
-    "if self.training or len(x) > 2:",
-    fails=["norm_evaluates_by_what_it_remembers"],
-)
+norm_plain.slips("""
+norm_inverted_mean: norm_remembers_as_torch normalises_and_remembers
+  - (1 - rho) * self.running_mean + rho * mean.detach()
+  + rho * self.running_mean + (1 - rho) * mean.detach()
+norm_inverted: norm_remembers_as_torch normalises_and_remembers
+  - rho = self.momentum
+  + rho = 1 - self.momentum
+norm_biased_memory: norm_remembers_as_torch
+  - x.detach().var(dim=0)
+  + x.detach().var(dim=0, unbiased=False)
+norm_remembers_the_last: norm_remembers_as_torch normalises_and_remembers
+  - rho = self.momentum
+  + rho = 1.0
+norm_always_by_the_batch: norm_evaluates_by_what_it_remembers
+  - mean, var = self.running_mean, self.running_var
+  + mean, var = x.mean(dim=0), x.var(dim=0, unbiased=False)
+norm_always_updates: norm_evaluates_by_what_it_remembers
+  - if self.training:
+  + if self.training or len(x) > 2:
+""")
 
 
 @wrong("BatchNorm", fails=["norm_evaluates_by_what_it_remembers"])
@@ -1559,47 +1439,33 @@ class norm_updates_in_evaluation(nn.Module):
         return self.gamma * (x - mean) / (var + self.eps).sqrt() + self.beta
 
 
-norm_unbiased_batch = changed(
-    norm_plain,
-    "var = ((x - mean) ** 2).mean(dim=0)",
-    "var = x.var(dim=0)",
-    fails=[
-        "norm_trains_as_the_formula",
-        "normalises_and_remembers",
-        "norm_passes_gradients_through_the_statistics",
-    ],
-)
-norm_without_beta = changed(norm_plain, " + self.beta", "", fails=["norm_trains_as_the_formula"])
-norm_own_eps = changed(
-    norm_plain, "self.eps = eps", "self.eps = 1e-5", fails=["norm_trains_as_the_formula"]
-)
-norm_eps_outside = changed(
-    norm_plain,
-    "(var + self.eps).sqrt()",
-    "(var.sqrt() + self.eps)",
-    fails=["norm_trains_as_the_formula", "norm_passes_gradients_through_the_statistics"],
-)
-norm_adds_gamma = changed(
-    norm_plain,
-    "self.gamma * (x - mean)",
-    "(self.gamma + 1) / 2 * (x - mean)",
-    fails=["norm_trains_as_the_formula"],
-)
-norm_detached = changed(
-    norm_plain,
-    "mean = x.mean(dim=0)",
-    "mean = x.detach().mean(dim=0)",
-    fails=["norm_passes_gradients_through_the_statistics"],
-)
-norm_without_recording = changed(
-    norm_plain,
-    "var = ((x - mean) ** 2).mean(dim=0)",
-    "var = ((x - mean) ** 2).mean(dim=0).detach()",
-    fails=["norm_passes_gradients_through_the_statistics"],
-)
-norm_graph = changed(
-    norm_plain, "rho * mean.detach()", "rho * mean", fails=["norm_remembers_numbers"]
-)
+norm_plain.slips("""
+norm_unbiased_batch: norm_trains_as_the_formula normalises_and_remembers
+    norm_passes_gradients_through_the_statistics
+  - var = ((x - mean) ** 2).mean(dim=0)
+  + var = x.var(dim=0)
+norm_without_beta: norm_trains_as_the_formula
+  - () + self.beta
+  + ()
+norm_own_eps: norm_trains_as_the_formula
+  - self.eps = eps
+  + self.eps = 1e-5
+norm_eps_outside: norm_trains_as_the_formula norm_passes_gradients_through_the_statistics
+  - (var + self.eps).sqrt()
+  + (var.sqrt() + self.eps)
+norm_adds_gamma: norm_trains_as_the_formula
+  - self.gamma * (x - mean)
+  + (self.gamma + 1) / 2 * (x - mean)
+norm_detached: norm_passes_gradients_through_the_statistics
+  - mean = x.mean(dim=0)
+  + mean = x.detach().mean(dim=0)
+norm_without_recording: norm_passes_gradients_through_the_statistics
+  - var = ((x - mean) ** 2).mean(dim=0)
+  + var = ((x - mean) ** 2).mean(dim=0).detach()
+norm_graph: norm_remembers_numbers
+  - rho * mean.detach()
+  + rho * mean
+""")
 
 
 @wrong("BatchNorm", fails=["norm_registers_its_tensors", "norm_evaluates_by_what_it_remembers"])

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from autograder.course.corpus import changed, right, wrong
+from autograder.course.corpus import right, wrong
 
 # ----------------------------------------------------------------------------- sigmoid_prime
 
@@ -41,8 +41,14 @@ def prime_textbook(x):
     return torch.sigmoid(x) * (1 - torch.sigmoid(x))
 
 
-prime_plus = changed(prime_textbook, "(1 - ", "(1 + ", fails=PRIME_VALUES)
-prime_sigmoid = changed(prime_textbook, " * (1 - torch.sigmoid(x))", "", fails=PRIME_VALUES)
+prime_textbook.slips("""
+prime_plus: PRIME_VALUES
+  - (1 -
+  + (1 +
+prime_sigmoid: PRIME_VALUES
+  - ) * (1 - torch.sigmoid(x))
+  + )
+""")
 
 
 @wrong("sigmoid_prime", fails=PRIME_VALUES)
@@ -140,19 +146,27 @@ def width_negative(w):
     return w.sign() * 2 / size * torch.log(size * (1 + torch.sqrt(1 - 4 / size)) / 2 - 1)
 
 
-width_half = changed(width_hyperbolic, "2 * ", "", fails=WIDTH_VALUES)
-width_smaller_root = changed(
-    width_nan, "(1 + torch", "(1 - torch", fails=[*WIDTH_VALUES, "is_zero_for_small_weights"]
-)
-width_without_minus_one = changed(
-    width_nan, " - 1)", ")", fails=[*WIDTH_VALUES, "is_zero_for_small_weights"]
-)
-width_common_logarithm = changed(
-    width_nan, "log(", "log10(", fails=[*WIDTH_VALUES, "is_zero_for_small_weights"]
-)
-width_up_to_a_hundred = changed(
-    width_hyperbolic, "min=4.0", "4.0, 100.0", fails=["ends_where_the_factor_is_one"]
-)
+width_hyperbolic.slips("""
+width_half: WIDTH_VALUES
+  - 2 * torch
+  + torch
+""")
+width_nan.slips("""
+width_smaller_root: WIDTH_VALUES is_zero_for_small_weights
+  - (1 + torch
+  + (1 - torch
+width_without_minus_one: WIDTH_VALUES is_zero_for_small_weights
+  - 2 - 1)
+  + 2)
+width_common_logarithm: WIDTH_VALUES is_zero_for_small_weights
+  - log(
+  + log10(
+""")
+width_hyperbolic.slips("""
+width_up_to_a_hundred: ends_where_the_factor_is_one
+  - min=4.0
+  + 4.0, 100.0
+""")
 
 
 @wrong("active_interval_width", fails=["accepts_a_single_weight"])
@@ -206,33 +220,26 @@ def maximum_place_alone(function, low, high):
     return grid[function(grid).argmax()].item()
 
 
-maximum_swapped = changed(
-    maximum_fine_grid,
-    "float(grid[best]), float(values[best])",
-    "float(values[best]), float(grid[best])",
-    fails=[*PLACES, "looks_at_both_ends"],
-)
-minimum = changed(maximum_fine_grid, "argmax", "argmin", fails=[*PLACES, "looks_at_both_ends"])
-maximum_coarse = changed(maximum_fine_grid, "200_001", "1_001", fails=PLACES)
-maximum_float32 = changed(
-    maximum_fine_grid,
-    "dtype=torch.float64",
-    "dtype=torch.float32",
-    fails=[
-        "is_precise_on_a_short_interval",
-        "finds_the_top_of_the_sine",
-        "stays_between_low_and_high",
-    ],
-)
-maximum_from_zero = changed(
-    maximum_fine_grid, "linspace(low,", "linspace(0,", fails=["stays_between_low_and_high"]
-)
-maximum_fixed_step = changed(
-    maximum_fine_grid,
-    "linspace(low, high, 200_001,",
-    "arange(low, high + 1e-4, 1e-4,",
-    fails=["is_precise_on_a_short_interval"],
-)
+maximum_fine_grid.slips("""
+maximum_swapped: PLACES looks_at_both_ends
+  - float(grid[best]), float(values[best])
+  + float(values[best]), float(grid[best])
+minimum: PLACES looks_at_both_ends
+  - argmax
+  + argmin
+maximum_coarse: PLACES
+  - 200_001
+  + 1_001
+maximum_float32: is_precise_on_a_short_interval finds_the_top_of_the_sine stays_between_low_and_high
+  - dtype=torch.float64
+  + dtype=torch.float32
+maximum_from_zero: stays_between_low_and_high
+  - linspace(low,
+  + linspace(0,
+maximum_fixed_step: is_precise_on_a_short_interval
+  - linspace(low, high, 200_001,
+  + arange(low, high + 1e-4, 1e-4,
+""")
 
 
 @wrong("find_maximum", fails=["looks_at_both_ends"])
@@ -273,14 +280,28 @@ def bound_sigmoid_only(depth, width, largest_weight=1.0, largest_slope=0.25):
     return (width / 4) ** depth
 
 
-bound_without_paths = changed(bound_loop, "width * ", "", fails=BOUNDS)
-bound_linear = changed(bound_loop, "bound *=", "bound =", fails=BOUNDS)
-bound_one_layer_more = changed(bound_loop, "range(depth)", "range(depth + 1)", fails=BOUNDS)
-bound_one_layer_less = changed(bound_loop, "range(depth)", "range(depth - 1)", fails=BOUNDS)
-bound_swapped = changed(bound_paths, "width**depth", "depth**width", fails=BOUNDS)
-bound_weight_once = changed(
-    bound_paths, "largest_weight**depth", "largest_weight", fails=["depends_on_weights_and_slopes"]
-)
+bound_loop.slips("""
+bound_without_paths: BOUNDS
+  - width * largest_weight
+  + largest_weight
+bound_linear: BOUNDS
+  - bound *=
+  + bound =
+bound_one_layer_more: BOUNDS
+  - range(depth)
+  + range(depth + 1)
+bound_one_layer_less: BOUNDS
+  - range(depth)
+  + range(depth - 1)
+""")
+bound_paths.slips("""
+bound_swapped: BOUNDS
+  - width**depth
+  + depth**width
+bound_weight_once: depends_on_weights_and_slopes
+  - largest_weight**depth
+  + largest_weight
+""")
 
 
 # ----------------------------------------------------------------------------- DeepMLP
@@ -328,94 +349,59 @@ class DeepParameters(nn.Module):
         return x
 
 
-deep_without_seed = changed(
-    DeepSequential,
-    "        torch.manual_seed(seed)\n",
-    "",
-    fails=["gives_all_activations_the_same_weights"],
-)
-deep_parameters_without_seed = changed(
-    DeepParameters,
-    "        torch.manual_seed(seed)\n        for k in range(depth + 1):\n            rows",
-    "        for k in range(depth + 1):\n            rows",
-    fails=["gives_all_activations_the_same_weights"],
-)
-deep_seeds_each_layer = changed(
-    DeepSequential,
-    "            init(layer.weight)",
-    "            torch.manual_seed(seed)\n            init(layer.weight)",
-    fails=["draws_each_layer_anew"],
-)
-deep_seed_zero = changed(
-    DeepSequential, "manual_seed(seed)", "manual_seed(0)", fails=["draws_each_layer_anew"]
-)
-deep_activated_output = changed(
-    DeepSequential,
-    "return self.output(x)",
-    "return self.activation(self.output(x))",
-    fails=["agrees_with_the_formula"],
-)
-deep_linear = changed(
-    DeepSequential,
-    "self.activation(layer(x))",
-    "layer(x)",
-    fails=["agrees_with_the_formula", "computes_with_ones"],
-)
-deep_always_relu = changed(
-    DeepSequential,
-    "self.activation(layer(x))",
-    "torch.relu(layer(x))",
-    fails=["agrees_with_the_formula"],
-)
-deep_one_layer_less = changed(
-    DeepSequential,
-    "depth * [width]",
-    "(depth - 1) * [width]",
-    fails=["registers_layers_in_order", "computes_with_ones", "agrees_with_the_formula"],
-)
-deep_plain_list = changed(
-    DeepSequential,
-    "nn.Sequential(*hidden)",
-    "hidden",
-    fails=["registers_layers_in_order", "agrees_with_the_formula"],
-)
-deep_random_biases = changed(
-    DeepSequential,
-    "            layer.bias.data.zero_()\n",
-    "",
-    fails=["registers_layers_in_order", "computes_with_ones"],
-)
-deep_without_biases = changed(
-    DeepSequential,
-    "sizes[k + 1])",
-    "sizes[k + 1], bias=False)",
-    fails=[
-        "registers_layers_in_order",
-        "computes_with_ones",
-        "agrees_with_the_formula",
-        "gives_all_activations_the_same_weights",
-        "draws_each_layer_anew",
-        "initialises_every_weight",
-    ],
-)
-deep_output_not_initialised = changed(
-    DeepSequential,
-    "[*self.hidden, self.output]:\n",
-    "self.hidden:\n            self.output.bias.data.zero_()\n",
-    fails=["initialises_every_weight", "computes_with_ones"],
-)
-deep_first_not_initialised = changed(
-    DeepSequential,
-    "            init(layer.weight)",
-    "            if layer is not self.hidden[0]:\n                init(layer.weight)",
-    fails=["initialises_every_weight", "computes_with_ones"],
-)
-deep_init_ignored = changed(
-    DeepSequential,
-    "            init(layer.weight)",
-    "            nn.init.xavier_uniform_(layer.weight)",
-    fails=["initialises_every_weight", "computes_with_ones"],
-)
+DeepSequential.slips("""
+deep_without_seed: gives_all_activations_the_same_weights
+  -         torch.manual_seed(seed)
+""")
+DeepParameters.slips("""
+deep_parameters_without_seed: gives_all_activations_the_same_weights
+  -         torch.manual_seed(seed)
+  -         for k in range(depth + 1):
+  -             rows = width if k < depth else outputs
+  +         for k in range(depth + 1):
+  +             rows = width if k < depth else outputs
+""")
+DeepSequential.slips("""
+deep_seeds_each_layer: draws_each_layer_anew
+  -             init(layer.weight)
+  +             torch.manual_seed(seed)
+  +             init(layer.weight)
+deep_seed_zero: draws_each_layer_anew
+  - manual_seed(seed)
+  + manual_seed(0)
+deep_activated_output: agrees_with_the_formula
+  - return self.output(x)
+  + return self.activation(self.output(x))
+deep_linear: agrees_with_the_formula computes_with_ones
+  - self.activation(layer(x))
+  + layer(x)
+deep_always_relu: agrees_with_the_formula
+  - self.activation(layer(x))
+  + torch.relu(layer(x))
+deep_one_layer_less: registers_layers_in_order computes_with_ones agrees_with_the_formula
+  - depth * [width]
+  + (depth - 1) * [width]
+deep_plain_list: registers_layers_in_order agrees_with_the_formula
+  - nn.Sequential(*hidden)
+  + hidden
+deep_random_biases: registers_layers_in_order computes_with_ones
+  -             layer.bias.data.zero_()
+deep_without_biases: registers_layers_in_order computes_with_ones agrees_with_the_formula
+    gives_all_activations_the_same_weights draws_each_layer_anew initialises_every_weight
+  - sizes[k + 1])
+  + sizes[k + 1], bias=False)
+deep_output_not_initialised: initialises_every_weight computes_with_ones
+  -         for layer in [*self.hidden, self.output]:
+  +         for layer in self.hidden:
+  +             self.output.bias.data.zero_()
+deep_first_not_initialised: initialises_every_weight computes_with_ones
+  -             init(layer.weight)
+  +             if layer is not self.hidden[0]:
+  +                 init(layer.weight)
+deep_init_ignored: initialises_every_weight computes_with_ones
+  - init(layer.weight)
+  + nn.init.xavier_uniform_(layer.weight)
+""")
 
 
 @wrong("DeepMLP", fails=["registers_layers_in_order", "agrees_with_the_formula"])
@@ -495,39 +481,44 @@ def magnitudes_of_a_copy(model, x, y):
     return torch.stack(result)
 
 
-magnitudes_signed = changed(magnitudes_autograd, "g.abs().mean()", "g.mean()", fails=MAGNITUDES)
-magnitudes_absolute_mean = changed(
-    magnitudes_autograd, "g.abs().mean()", "g.mean().abs()", fails=MAGNITUDES
-)
-magnitudes_norm = changed(magnitudes_autograd, "g.abs().mean()", "g.norm()", fails=MAGNITUDES)
-magnitudes_summed = changed(magnitudes_autograd, ".mean()", ".sum()", fails=MAGNITUDES)
-magnitudes_largest = changed(magnitudes_autograd, ".mean()", ".max()", fails=MAGNITUDES)
-magnitudes_with_biases = changed(magnitudes_autograd, " if p.dim() > 1", "", fails=MAGNITUDES)
-magnitudes_of_biases = changed(magnitudes_autograd, "> 1", "== 1", fails=MAGNITUDES)
-magnitudes_reversed = changed(
-    magnitudes_autograd,
-    "[p for name, p in model.named_parameters() if p.dim() > 1]",
-    "[p for name, p in model.named_parameters() if p.dim() > 1][::-1]",
-    fails=["agrees_with_autograd"],
-)
-magnitudes_summed_loss = changed(
-    magnitudes_autograd,
-    "nn.CrossEntropyLoss()",
-    'nn.CrossEntropyLoss(reduction="sum")',
-    fails=["agrees_with_autograd"],
-)
-magnitudes_of_probabilities = changed(
-    magnitudes_autograd, "(model(x), y)", "(model(x).softmax(dim=1), y)", fails=MAGNITUDES
-)
-magnitudes_squared_error = changed(
-    magnitudes_autograd,
-    "nn.CrossEntropyLoss()(model(x), y)",
-    "(model(x) - nn.functional.one_hot(y, model(x).shape[1])).square().mean()",
-    fails=["agrees_with_autograd"],
-)
-magnitudes_of_weights = changed(
-    magnitudes_autograd, "torch.autograd.grad(loss, named)", "named", fails=MAGNITUDES
-)
+magnitudes_autograd.slips("""
+magnitudes_signed: MAGNITUDES
+  - g.abs().mean()
+  + g.mean()
+magnitudes_absolute_mean: MAGNITUDES
+  - g.abs().mean()
+  + g.mean().abs()
+magnitudes_norm: MAGNITUDES
+  - g.abs().mean()
+  + g.norm()
+magnitudes_summed: MAGNITUDES
+  - .mean()
+  + .sum()
+magnitudes_largest: MAGNITUDES
+  - .mean()
+  + .max()
+magnitudes_with_biases: MAGNITUDES
+  - () if p.dim() > 1
+  + ()
+magnitudes_of_biases: MAGNITUDES
+  - > 1
+  + == 1
+magnitudes_reversed: agrees_with_autograd
+  - [p for name, p in model.named_parameters() if p.dim() > 1]
+  + [p for name, p in model.named_parameters() if p.dim() > 1][::-1]
+magnitudes_summed_loss: agrees_with_autograd
+  - nn.CrossEntropyLoss()
+  + nn.CrossEntropyLoss(reduction="sum")
+magnitudes_of_probabilities: MAGNITUDES
+  - (model(x), y)
+  + (model(x).softmax(dim=1), y)
+magnitudes_squared_error: agrees_with_autograd
+  - nn.CrossEntropyLoss()(model(x), y)
+  + (model(x) - nn.functional.one_hot(y, model(x).shape[1])).square().mean()
+magnitudes_of_weights: MAGNITUDES
+  - torch.autograd.grad(loss, named)
+  + named
+""")
 
 
 @wrong("layer_gradient_magnitudes", fails=MAGNITUDES)
@@ -573,12 +564,11 @@ def magnitudes_left_behind(model, x, y):
     return torch.stack([p.grad.abs().mean() for p in model.parameters() if p.ndim == 2])
 
 
-magnitudes_cleared = changed(
-    magnitudes_of_a_copy,
-    "model = copy.deepcopy(model)",
-    "model.zero_grad()",
-    fails=["leaves_stored_gradients_alone"],
-)
+magnitudes_of_a_copy.slips("""
+magnitudes_cleared: leaves_stored_gradients_alone
+  - model = copy.deepcopy(model)
+  + model.zero_grad()
+""")
 
 
 @wrong("layer_gradient_magnitudes", fails=["ignores_gradients_from_before"])
@@ -617,49 +607,42 @@ def glorot_library_uniform(weight):
     return nn.init.uniform_(weight, -r, r)
 
 
-glorot_inputs = changed(
-    glorot_data, "(6 / sum(weight.shape))", "(3 / weight.shape[1])", fails=["uses_both_sizes"]
-)
-glorot_outputs = changed(
-    glorot_data, "(6 / sum(weight.shape))", "(3 / weight.shape[0])", fails=["uses_both_sizes"]
-)
-glorot_without_factor = changed(
-    glorot_data,
-    "6 / sum(weight.shape)",
-    "6 / weight.shape[1]",
-    fails=["uses_both_sizes", "fills_the_interval"],
-)
-glorot_deviation = changed(
-    glorot_data, "6 / sum", "2 / sum", fails=["fills_the_interval", "uses_both_sizes"]
-)
-glorot_variance = changed(
-    glorot_data, " ** 0.5", "", fails=["fills_the_interval", "uses_both_sizes"]
-)
-glorot_normal = changed(
-    glorot_data, "uniform_(-r, r)", "normal_(0, r / 3**0.5)", fails=["fills_the_interval"]
-)
-glorot_positive = changed(glorot_data, "(-r, r)", "(0, r)", fails=["fills_the_interval"])
-glorot_recorded = changed(
-    glorot_data, "weight.data", "weight", fails=["fills_a_parameter_uniformly"]
-)
-glorot_seeded = changed(
-    glorot_data,
-    "    weight.data",
-    "    torch.manual_seed(0)\n    weight.data",
-    fails=["draws_new_uniform_numbers"],
-)
-glorot_rebound = changed(
-    glorot_copied,
-    "weight.copy_(numbers)",
-    "weight = numbers",
-    fails=[
-        "fills_the_interval",
-        "uses_both_sizes",
-        "fills_a_parameter_uniformly",
-        "draws_new_uniform_numbers",
-    ],
-    hint_of="fills_a_parameter_uniformly",
-)
+glorot_data.slips("""
+glorot_inputs: uses_both_sizes
+  - (6 / sum(weight.shape))
+  + (3 / weight.shape[1])
+glorot_outputs: uses_both_sizes
+  - (6 / sum(weight.shape))
+  + (3 / weight.shape[0])
+glorot_without_factor: uses_both_sizes fills_the_interval
+  - 6 / sum(weight.shape)
+  + 6 / weight.shape[1]
+glorot_deviation: fills_the_interval uses_both_sizes
+  - 6 / sum
+  + 2 / sum
+glorot_variance: fills_the_interval uses_both_sizes
+  - )) ** 0.5
+  + ))
+glorot_normal: fills_the_interval
+  - uniform_(-r, r)
+  + normal_(0, r / 3**0.5)
+glorot_positive: fills_the_interval
+  - (-r, r)
+  + (0, r)
+glorot_recorded: fills_a_parameter_uniformly
+  - weight.data
+  + weight
+glorot_seeded: draws_new_uniform_numbers
+  -     weight.data.uniform_(-r, r)
+  +     torch.manual_seed(0)
+  +     weight.data.uniform_(-r, r)
+""")
+glorot_copied.slips("""
+glorot_rebound: fills_the_interval uses_both_sizes fills_a_parameter_uniformly
+    draws_new_uniform_numbers hint_of=fills_a_parameter_uniformly
+  - weight.copy_(numbers)
+  + weight = numbers
+""")
 
 
 @wrong("glorot_uniform_", fails=["is_glorot_by_hand"])
@@ -683,48 +666,36 @@ def he_scaled(weight):
     return weight
 
 
-he_outputs = changed(he_data, "size(1)", "size(0)", fails=["counts_the_inputs"])
-he_without_gain = changed(
-    he_data,
-    "2 / weight",
-    "1 / weight",
-    fails=["has_the_standard_deviation_of_he", "counts_the_inputs", "is_normally_distributed"],
-)
-he_variance = changed(
-    he_data,
-    " ** 0.5",
-    "",
-    fails=["has_the_standard_deviation_of_he", "counts_the_inputs", "is_normally_distributed"],
-)
-he_both_sizes = changed(
-    he_data, "2 / weight.size(1)", "4 / sum(weight.shape)", fails=["counts_the_inputs"]
-)
-he_uniform = changed(
-    he_data,
-    "normal_(0, (2 / weight.size(1)) ** 0.5)",
-    "uniform_(-1, 1).mul_((6 / weight.size(1)) ** 0.5)",
-    fails=["is_normally_distributed"],
-)
-he_recorded = changed(he_data, "weight.data", "weight", fails=["fills_a_parameter_normally"])
-he_seeded = changed(
-    he_data,
-    "    weight.data",
-    "    torch.manual_seed(0)\n    weight.data",
-    fails=["draws_new_normal_numbers"],
-)
-he_rebound = changed(
-    he_scaled,
-    "weight[:] =",
-    "weight =",
-    fails=[
-        "has_the_standard_deviation_of_he",
-        "counts_the_inputs",
-        "is_normally_distributed",
-        "fills_a_parameter_normally",
-        "draws_new_normal_numbers",
-    ],
-    hint_of="fills_a_parameter_normally",
-)
+he_data.slips("""
+he_outputs: counts_the_inputs
+  - size(1)
+  + size(0)
+he_without_gain: has_the_standard_deviation_of_he counts_the_inputs is_normally_distributed
+  - 2 / weight
+  + 1 / weight
+he_variance: has_the_standard_deviation_of_he counts_the_inputs is_normally_distributed
+  - )) ** 0.5
+  + ))
+he_both_sizes: counts_the_inputs
+  - 2 / weight.size(1)
+  + 4 / sum(weight.shape)
+he_uniform: is_normally_distributed
+  - normal_(0, (2 / weight.size(1)) ** 0.5)
+  + uniform_(-1, 1).mul_((6 / weight.size(1)) ** 0.5)
+he_recorded: fills_a_parameter_normally
+  - weight.data
+  + weight
+he_seeded: draws_new_normal_numbers
+  -     weight.data.normal_(0, (2 / weight.size(1)) ** 0.5)
+  +     torch.manual_seed(0)
+  +     weight.data.normal_(0, (2 / weight.size(1)) ** 0.5)
+""")
+he_scaled.slips("""
+he_rebound: has_the_standard_deviation_of_he counts_the_inputs is_normally_distributed
+    fills_a_parameter_normally draws_new_normal_numbers hint_of=fills_a_parameter_normally
+  - weight[:] =
+  + weight =
+""")
 
 
 @wrong("he_normal_", fails=["is_he_by_hand"])
@@ -774,61 +745,41 @@ def orthogonal_gram_schmidt(weight, gain=1.0):
     weight.data.copy_(gain * (matrix if rows < columns else matrix.T))
 
 
-orthogonal_columns_only = changed(
-    orthogonal_qr,
-    "numbers.shape[0] < numbers.shape[1]",
-    "False",
-    fails=["makes_orthonormal_rows"],
-)
-orthogonal_rows_only = changed(
-    orthogonal_qr,
-    "numbers.shape[0] < numbers.shape[1]",
-    "True",
-    fails=[
-        "makes_orthonormal_columns",
-        "applies_the_gain",
-        "is_orthogonal_in_double_precision",
-        "fills_a_parameter_orthogonally",
-        "is_orthogonal_by_hand",
-    ],
-)
-orthogonal_without_gain = changed(
-    orthogonal_qr, "gain * (q.T", "1.0 * (q.T", fails=["applies_the_gain"]
-)
-orthogonal_root_of_gain = changed(
-    orthogonal_qr, "gain * (q.T", "gain**0.5 * (q.T", fails=["applies_the_gain"]
-)
-orthogonal_float32 = changed(
-    orthogonal_qr, ", dtype=weight.dtype", "", fails=["is_orthogonal_in_double_precision"]
-)
-orthogonal_library_signs = changed(
-    orthogonal_qr, " * torch.sign(torch.diag(r))", "", fails=["prefers_no_direction"]
-)
-orthogonal_seeded = changed(
-    orthogonal_qr,
-    "    numbers =",
-    "    torch.manual_seed(0)\n    numbers =",
-    fails=["prefers_no_direction"],
-)
-orthogonal_recorded = changed(
-    orthogonal_polar,
-    "weight.data.copy_(",
-    "weight.copy_(",
-    fails=["fills_a_parameter_orthogonally"],
-)
-orthogonal_rebound = changed(
-    orthogonal_polar,
-    "weight.data.copy_(gain * u @ v)",
-    "weight = gain * u @ v",
-    fails=[*ORTHOGONAL, "prefers_no_direction"],
-    hint_of="fills_a_parameter_orthogonally",
-)
-orthogonal_first_factor = changed(
-    orthogonal_polar,
-    "gain * u @ v",
-    "gain * u",
-    fails=["makes_orthonormal_rows"],
-)
+orthogonal_qr.slips("""
+orthogonal_columns_only: makes_orthonormal_rows
+  - numbers.shape[0] < numbers.shape[1]
+  + False
+orthogonal_rows_only: makes_orthonormal_columns applies_the_gain is_orthogonal_in_double_precision
+    fills_a_parameter_orthogonally is_orthogonal_by_hand
+  - numbers.shape[0] < numbers.shape[1]
+  + True
+orthogonal_without_gain: applies_the_gain
+  - gain * (q.T
+  + 1.0 * (q.T
+orthogonal_root_of_gain: applies_the_gain
+  - gain * (q.T
+  + gain**0.5 * (q.T
+orthogonal_float32: is_orthogonal_in_double_precision
+  - , dtype=weight.dtype
+orthogonal_library_signs: prefers_no_direction
+  - q * torch.sign(torch.diag(r))
+  + q
+orthogonal_seeded: prefers_no_direction
+  -     numbers = torch.randn(weight.shape, dtype=weight.dtype)
+  +     torch.manual_seed(0)
+  +     numbers = torch.randn(weight.shape, dtype=weight.dtype)
+""")
+orthogonal_polar.slips("""
+orthogonal_recorded: fills_a_parameter_orthogonally
+  - weight.data.copy_(
+  + weight.copy_(
+orthogonal_rebound: ORTHOGONAL prefers_no_direction hint_of=fills_a_parameter_orthogonally
+  - weight.data.copy_(gain * u @ v)
+  + weight = gain * u @ v
+orthogonal_first_factor: makes_orthonormal_rows
+  - gain * u @ v
+  + gain * u
+""")
 
 
 @wrong("orthogonal_", fails=["prefers_no_direction"])
@@ -886,66 +837,54 @@ def norm_loop(x, gamma, beta, eps=1e-5):
     return torch.stack(columns, dim=1)
 
 
-norm_unbiased = changed(norm_var, ", correction=0", "", fails=NORMALISED)
-norm_rows = changed(
-    norm_var,
-    "variance = x.var(dim=0, correction=0)",
-    "x, variance = x - x.mean(dim=1, keepdim=True), x.var(dim=1, correction=0, keepdim=True)",
-    fails=NORMALISED,
-)
-norm_whole_batch = changed(
-    norm_var, "x.var(dim=0, correction=0)", "x.var(correction=0)", fails=NORMALISED
-)
-norm_by_the_variance = changed(
-    norm_var, "torch.sqrt(variance + eps)", "(variance + eps)", fails=NORMALISED
-)
-norm_eps_outside = changed(
-    norm_var,
-    "torch.sqrt(variance + eps)",
-    "(torch.sqrt(variance) + eps)",
-    fails=["adds_eps_to_the_variance", "agrees_with_torch"],
-)
-norm_without_eps = changed(
-    norm_var, "variance + eps", "variance", fails=["adds_eps_to_the_variance", "agrees_with_torch"]
-)
-norm_fixed_eps = changed(norm_var, "+ eps", "+ 1e-5", fails=["adds_eps_to_the_variance"])
-norm_without_scale = changed(
-    norm_var,
-    " * gamma + beta",
-    "",
-    fails=[
-        "normalises_two_examples",
-        "agrees_with_torch",
-        "differentiates_through_the_statistics",
-    ],
-)
-norm_shifts_first = changed(
-    norm_moments,
-    "gamma * (x - mean) * torch.rsqrt(variance + eps) + beta",
-    "gamma * ((x - mean) * torch.rsqrt(variance + eps) + beta)",
-    fails=[
-        "normalises_two_examples",
-        "agrees_with_torch",
-        "differentiates_through_the_statistics",
-    ],
-)
-norm_uncentred = changed(norm_moments, "gamma * (x - mean)", "gamma * x", fails=NORMALISED)
-norm_mean_square = changed(norm_moments, "((x - mean) ** 2)", "(x**2)", fails=NORMALISED)
-norm_constant_statistics = changed(
-    norm_var,
-    "x.var(dim=0, correction=0)",
-    "x.detach().var(dim=0, correction=0)",
-    fails=["differentiates_through_the_statistics"],
-)
-norm_detached_mean = changed(
-    norm_var,
-    "x.mean(dim=0)",
-    "x.mean(dim=0).detach()",
-    fails=["differentiates_through_the_statistics"],
-)
-norm_always_float32 = changed(
-    norm_var, "    variance =", "    x = x.float()\n    variance =", fails=["agrees_with_torch"]
-)
+norm_var.slips("""
+norm_unbiased: NORMALISED
+  - , correction=0
+norm_rows: NORMALISED
+  - variance = x.var(dim=0, correction=0)
+  + x, variance = x - x.mean(dim=1, keepdim=True), x.var(dim=1, correction=0, keepdim=True)
+norm_whole_batch: NORMALISED
+  - x.var(dim=0, correction=0)
+  + x.var(correction=0)
+norm_by_the_variance: NORMALISED
+  - torch.sqrt(variance + eps)
+  + (variance + eps)
+norm_eps_outside: adds_eps_to_the_variance agrees_with_torch
+  - torch.sqrt(variance + eps)
+  + (torch.sqrt(variance) + eps)
+norm_without_eps: adds_eps_to_the_variance agrees_with_torch
+  - variance + eps
+  + variance
+norm_fixed_eps: adds_eps_to_the_variance
+  - + eps
+  + + 1e-5
+norm_without_scale: normalises_two_examples agrees_with_torch differentiates_through_the_statistics
+  - ) * gamma + beta
+  + )
+""")
+norm_moments.slips("""
+norm_shifts_first: normalises_two_examples agrees_with_torch differentiates_through_the_statistics
+  - gamma * (x - mean) * torch.rsqrt(variance + eps) + beta
+  + gamma * ((x - mean) * torch.rsqrt(variance + eps) + beta)
+norm_uncentred: NORMALISED
+  - gamma * (x - mean)
+  + gamma * x
+norm_mean_square: NORMALISED
+  - ((x - mean) ** 2)
+  + (x**2)
+""")
+norm_var.slips("""
+norm_constant_statistics: differentiates_through_the_statistics
+  - x.var(dim=0, correction=0)
+  + x.detach().var(dim=0, correction=0)
+norm_detached_mean: differentiates_through_the_statistics
+  - x.mean(dim=0)
+  + x.mean(dim=0).detach()
+norm_always_float32: agrees_with_torch
+  -     variance = x.var(dim=0, correction=0)
+  +     x = x.float()
+  +     variance = x.var(dim=0, correction=0)
+""")
 
 
 @wrong("batch_norm", fails=["is_normalised_by_hand"])
@@ -989,37 +928,46 @@ def dead_activity(batches):
     return float((activity == 0).double().mean())
 
 
-dead_outputs = changed(dead_concatenated, ".all(dim=0)", "", fails=DEAD)
-dead_any = changed(dead_concatenated, ".all(", ".any(", fails=DEAD)
-dead_examples = changed(dead_concatenated, "dim=0", "dim=1", fails=DEAD)
-dead_alive = changed(dead_concatenated, "(sums <= 0).all", "(sums > 0).any", fails=DEAD)
-dead_negative_only = changed(dead_concatenated, "<= 0", "< 0", fails=["counts_zero_as_silent"])
-dead_zero_only = changed(dead_concatenated, "<= 0", "== 0", fails=DEAD)
-dead_first_batch = changed(
-    dead_concatenated,
-    "torch.cat(list(batches))",
-    "next(iter(batches))",
-    fails=["looks_at_all_batches"],
-)
-dead_last_batch = changed(
-    dead_maximum,
-    "top if largest is None else torch.maximum(largest, top)",
-    "top",
-    fails=["looks_at_all_batches"],
-)
-dead_mean_of_sums = changed(
-    dead_concatenated,
-    "(sums <= 0).all(dim=0)",
-    "(sums.mean(dim=0) <= 0)",
-    fails=DEAD,
-)
-dead_indexed = changed(
-    dead_concatenated,
-    "list(batches)",
-    "[batches[k] for k in range(len(batches))]",
-    fails=["accepts_a_generator_of_batches"],
-)
-dead_count = changed(dead_maximum, " / len(largest)", "", fails=DEAD)
+dead_concatenated.slips("""
+dead_outputs: DEAD
+  - .all(dim=0)
+dead_any: DEAD
+  - .all(
+  + .any(
+dead_examples: DEAD
+  - dim=0
+  + dim=1
+dead_alive: DEAD
+  - (sums <= 0).all
+  + (sums > 0).any
+dead_negative_only: counts_zero_as_silent
+  - <= 0
+  + < 0
+dead_zero_only: DEAD
+  - <= 0
+  + == 0
+dead_first_batch: looks_at_all_batches
+  - torch.cat(list(batches))
+  + next(iter(batches))
+""")
+dead_maximum.slips("""
+dead_last_batch: looks_at_all_batches
+  - top if largest is None else torch.maximum(largest, top)
+  + top
+""")
+dead_concatenated.slips("""
+dead_mean_of_sums: DEAD
+  - (sums <= 0).all(dim=0)
+  + (sums.mean(dim=0) <= 0)
+dead_indexed: accepts_a_generator_of_batches
+  - list(batches)
+  + [batches[k] for k in range(len(batches))]
+""")
+dead_maximum.slips("""
+dead_count: DEAD
+  - ()) / len(largest)
+  + ())
+""")
 
 
 @wrong("dead_fraction", fails=["looks_at_all_batches"])

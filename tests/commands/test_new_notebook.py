@@ -91,7 +91,7 @@ def test_a_new_notebook_is_built_and_proved_at_once(tmp_path):
     assert (copy / "notebooks" / f"{NAME}.ipynb").is_file()
     assert "Attention maps" in (copy / "notebooks" / f"{NAME}.ipynb").read_text()
     proved = " ".join(course("prove", NAME).split())
-    assert "3 of 3 wrong answers killed, 3 right answers run (master included), 0 problems" in (
+    assert "4 of 4 wrong answers killed, 3 right answers run (master included), 0 problems" in (
         proved
     )
     # The others are as before, and none shows what the new one keeps secret.

@@ -18,9 +18,8 @@ from autograder.commands.prove import (
 )
 from autograder.course.compose import compose
 from autograder.course.config import load_course
-from autograder.course.corpus import changed, load_answers, right
+from autograder.course.corpus import load_answers
 from autograder.course.master import Cell, Master
-from autograder.errors import CourseError
 from tests.support.course import MINI_ANSWERS, ROOT, answers_of
 
 PASSED = Verdict()
@@ -83,23 +82,6 @@ def test_an_exercise_needs_two_right_answers_and_a_wrong_one(master):
 def test_the_page_has_a_row_for_every_wrong_answer(master):
     page = matrix_page(master, [(case("wrong", "one", name="slip"), frozenset({"one"}))])
     assert "| slip |  | ✗ |  |  | Look. |" in page
-
-
-@right("f")
-def takes_a_list(values):
-    return sorted(values)
-
-
-def test_a_change_of_an_answer_is_a_wrong_answer_to_its_exercise():
-    slip = changed(takes_a_list, "sorted", "list", fails=["one"])
-    assert (slip.exercise, slip.right, slip.fails, slip.hint_of) == ("f", False, ("one",), "one")
-    assert slip.source == "def f(values):\n    return list(values)"
-
-
-@pytest.mark.parametrize(("old", "times"), [("values", 2), ("reversed", 0)])
-def test_a_change_must_name_one_place(old, times):
-    with pytest.raises(CourseError, match=f"contains '{old}' {times} times, not once"):
-        changed(takes_a_list, old, "new", fails=["one"])
 
 
 def test_of_everything_an_answer_is_judged_by_its_own_and_by_all_later_exercises(course):
