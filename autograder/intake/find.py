@@ -44,7 +44,9 @@ from nbformat import NotebookNode
 from autograder.errors import CourseError
 from autograder.intake.catalogue import Catalogue, Named
 from autograder.intake.listing import File, list_files
-from autograder.intake.sources import Handed, Owner, Sources, give_ids, without_wrapper
+from autograder.intake.sources import give_ids
+from autograder.intake.systems import students_and_files
+from autograder.intake.systems.base import Handed, Listing
 from autograder.text import some_of
 
 MOST_NAMES = 3
@@ -100,12 +102,7 @@ def find_submissions(
     """
     catalogue = Catalogue(releases)
     listed, folders = list_files(place)
-    files, folders = without_wrapper(listed, folders, catalogue if place.is_file() else None)
-    sources = Sources(files, catalogue)
-    handed = [each for file in files for each in sources.of(file)]
-    owners = [*(each.owner for each in handed), *sources.members.values()]
-    if not any(each.labelled for each in handed):
-        owners += [Owner(parts[0]) for parts in sorted(folders) if parts[0] not in sources.metadata]
+    handed, owners = students_and_files(Listing(listed, folders, catalogue, place.is_file()))
     students = give_ids(owners)
     by_owner = defaultdict(list)
     for each in handed:

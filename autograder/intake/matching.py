@@ -374,7 +374,8 @@ class _Matcher:
 
     def _run(self, start: int, step: int) -> list[int]:
         """Return the student's own cells next to one, up to the next released one."""
-        kept, run = self._kept, []
+        kept = self._kept
+        run: list[int] = []
         at = bisect_right(kept, start) if step > 0 else bisect_left(kept, start) - 1
         while 0 <= at < len(kept) and kept[at] not in self.owner and len(run) < MAX_CANDIDATES:
             if self._is_own(kept[at]):
