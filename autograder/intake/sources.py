@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+RESERVED = re.compile(r"(?:con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(?:\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -62,4 +62,8 @@ def safe_name(name: str) -> str:
         mark = unicodedata.category(letter).startswith("M")
         letters.append(letter if letter.isalnum() or mark or letter in "_.@-" else "_")
     safe = re.sub(r"_{2,}", "_", "".join(letters)).strip("_.-")[:60].rstrip("_.-") or "student"
-    return f"{safe}_" if RESERVED.fullmatch(safe) else safe
+    if RESERVED.fullmatch(safe):
+        # Windows looks at what stands before the first dot only.
+        stem, dot, rest = safe.partition(".")
+        return f"{stem}_{dot}{rest}"
+    return safe
