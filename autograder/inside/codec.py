@@ -17,6 +17,7 @@ import torch
 
 from autograder.inside.limits import VALUE_BYTES, VALUE_ITEMS
 
+MOST_DIMENSIONS, MOST_SIZE = 64, 1 << 63  # of a tensor's shape
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -57,18 +58,35 @@ def pack_tensor(tensor: torch.Tensor) -> dict:
 
 
 def unpack_tensor(packed: dict) -> torch.Tensor:
-    """Return the tensor of a JSON form.
+    """Return the tensor of a JSON form, which takes no more bytes than the form.
 
     Raises:
-        ValueError: the data does not fit the shape and dtype.
+        ValueError: the form is none that pack_tensor makes.
     """
-    dtype = DTYPES[packed["dtype"]]
-    data = bytearray(base64.b64decode(packed["tensor"]))
-    if not data:
-        if math.prod(packed["shape"]):
-            raise ValueError("no data for a shape that needs some")
-        return torch.empty(packed["shape"], dtype=dtype)
-    return torch.frombuffer(data, dtype=torch.uint8).view(dtype).reshape(packed["shape"])
+    if not isinstance(packed, dict) or packed.keys() != {"tensor", "dtype", "shape"}:
+        raise ValueError("no such form of a tensor")
+    text, name, shape = packed["tensor"], packed["dtype"], packed["shape"]
+    dtype = DTYPES.get(name) if isinstance(name, str) else None
+    if dtype is None or not isinstance(text, str) or not _is_shape(shape):
+        raise ValueError("no such form of a tensor")
+    data = bytearray(base64.b64decode(text))
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError("the data of a tensor do not fit its shape and dtype")
+    try:
+        if not data:
+            return torch.empty(shape, dtype=dtype)
+        return torch.frombuffer(data, dtype=torch.uint8).view(dtype).reshape(shape)
+    except RuntimeError:
+        raise ValueError("no tensor has such a shape") from None
+
+
+def _is_shape(shape: object) -> bool:
+    """Tell whether a JSON form can be a tensor's shape; huge numbers are not multiplied."""
+    return (
+        isinstance(shape, list)
+        and len(shape) <= MOST_DIMENSIONS
+        and all(type(size) is int and 0 <= size < MOST_SIZE for size in shape)
+    )
 
 
 def refuse_large(value) -> None:
@@ -140,26 +158,51 @@ def decode(packed, from_handle: Callable[[int], object], saw_tensor=_ignore):
     Raises:
         ValueError: the form is none that encode makes.
     """
-    if not isinstance(packed, dict):
-        if packed is None or isinstance(packed, (bool, int, str)):
-            return packed
-        raise ValueError(f"no such form: {packed!r:.80}")
-    if "tensor" in packed:
+    try:
+        return _decode(packed, from_handle, saw_tensor)
+    except RecursionError:
+        raise ValueError("a form nested too deeply") from None
+
+
+def _decode(packed, from_handle: Callable[[int], object], saw_tensor):
+    """Do as decode says, unless the form is nested too deeply.
+
+    Raises:
+        RecursionError: it is.
+        ValueError: the form is none that encode makes.
+    """
+    if packed is None or isinstance(packed, (bool, int, str)):
+        return packed
+    if isinstance(packed, dict) and "tensor" in packed:
         tensor = unpack_tensor(packed)
         saw_tensor(tensor)
         return tensor
-    kind, body = next(iter(packed.items()), (None, None))
-    if kind in ("list", "tuple", "Size"):
-        items = [decode(item, from_handle, saw_tensor) for item in body]
-        return {"list": list, "tuple": tuple, "Size": torch.Size}[kind](items)
-    if kind == "dict":
-        return {key: decode(item, from_handle, saw_tensor) for key, item in body.items()}
-    simple = {"float": float, "dtype": DTYPES.__getitem__, "device": torch.device}
-    if kind in simple:
-        return simple[kind](body)
+    if not isinstance(packed, dict) or len(packed) != 1:
+        raise ValueError(f"no such form: {packed!r:.80}")
+    ((kind, body),) = packed.items()
+    if kind in ("list", "tuple") and isinstance(body, list):
+        items = [_decode(item, from_handle, saw_tensor) for item in body]
+        return items if kind == "list" else tuple(items)
+    if kind == "Size" and _is_shape(body):
+        return torch.Size(body)
+    if kind == "dict" and isinstance(body, dict):
+        return {key: _decode(item, from_handle, saw_tensor) for key, item in body.items()}
+    if kind == "float" and isinstance(body, str):
+        return float(body)
+    if kind == "dtype" and isinstance(body, str) and body in DTYPES:
+        return DTYPES[body]
+    if kind == "device" and isinstance(body, str):
+        return _device(body)
     if kind == "handle" and type(body) is int:
         return from_handle(body)
     raise ValueError(f"no such form: {kind!r:.80}")
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"no such device: {name!r:.80}") from None
 
 
 def dumps(message: dict) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +14,13 @@ COPY_OF = re.compile(r"(?:copy of|kopie van|kopie von|copie de|c[oó]pia de)\s+"
 VERSION = re.compile(
     r"(?:\s*\((?P<a>\d{1,3})\)|-(?P<b>\d{1,2})|[-_ ]+(?:copy|kopie)[-_ ]?(?P<c>\d{0,2}))$",
     re.IGNORECASE,
+)
+# Grade ids, and names of functions and classes, as the bytes of a notebook file hold them. Every
+# pattern begins with letters: re finds those ten times as fast as a word boundary.
+GRADE_IDS = (re.compile(rb'"grade_id"\s*:\s*"([^"\\]{1,200})"'),)
+DEFINITIONS = (
+    re.compile(rb"def (?<=\bdef )(\w{1,200})"),
+    re.compile(rb"class (?<=\bclass )(\w{1,200})"),
 )
 # How much of a notebook's own ids or names a file must hold to be told by its content.
 ENOUGH, MOST, HARDLY_ANY = 0.25, 0.5, 0.1
@@ -81,10 +88,7 @@ class Catalogue:
 
         The bytes are searched as they are, because parsing 50 MB of pictures takes long.
         """
-        found = (
-            _found(rb'"grade_id"\s*:\s*"([^"\\]{1,200})"', data),
-            _found(rb"\b(?:def|class) (\w{1,200})", data),
-        )
+        found = (set(_found(GRADE_IDS, data)), set(_found(DEFINITIONS, data)))
         return {
             name: max(
                 len(own & here) / len(own) if own else 0.0
@@ -103,11 +107,28 @@ class Catalogue:
 
     def mistaken_for(self, notebook: str, data: bytes) -> str | None:
         """Return the other notebook that a file called ``notebook`` holds, if it does."""
+        if self.begins_as(notebook, data):
+            return None
         shares = self.shares(data)
         if shares[notebook] >= HARDLY_ANY:
             return None
         best = max(shares, key=shares.__getitem__)
         return best if shares[best] >= MOST else None
+
+    def begins_as(self, notebook: str, beginning: bytes) -> bool:
+        """Tell whether a file's beginning alone shows that it is not mistaken for another.
+
+        The first few grade ids do, in nearly every file. They stand in quotes, so the last one
+        cannot be the beginning of a longer one.
+        """
+        own, _ = self.tokens[notebook]
+        here = set()
+        for token in _found(GRADE_IDS, beginning):
+            if token in own:
+                here.add(token)
+                if len(here) / len(own) >= HARDLY_ANY:
+                    return True
+        return False
 
 
 def _grade_ids(notebook: NotebookNode) -> Iterator[str]:
@@ -126,5 +147,7 @@ def _only(name: str, tokens: Mapping[str, frozenset[str]]) -> frozenset[str]:
     return tokens[name].difference(*(others for key, others in tokens.items() if key != name))
 
 
-def _found(pattern: bytes, data: bytes) -> set[str]:
-    return {each.decode("utf-8", "replace") for each in re.findall(pattern, data)}
+def _found(patterns: Iterable[re.Pattern[bytes]], data: bytes) -> Iterator[str]:
+    for pattern in patterns:
+        for match in pattern.finditer(data):
+            yield match[1].decode("utf-8", "replace")

@@ -36,6 +36,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -43,7 +44,9 @@ from nbformat import NotebookNode
 from autograder.errors import CourseError
 from autograder.intake.catalogue import Catalogue, Named
 from autograder.intake.listing import File, list_files
-from autograder.intake.sources import Handed, Owner, Sources, give_ids, without_wrapper
+from autograder.intake.sources import give_ids
+from autograder.intake.systems import students_and_files
+from autograder.intake.systems.base import Handed, Listing
 from autograder.text import some_of
 
 MOST_NAMES = 3
@@ -60,7 +63,8 @@ class Submission:
         place: where it comes from, for messages.
         submitted: when, in UTC, if the source says so.
         notes: what a person should know, a sentence each.
-        problem: why it cannot be graded, else "".
+        problem: why it cannot be graded, else "". A file of the right name that begins like
+            that notebook is not read to its end, so read() may still find it damaged.
         file: what read() reads; None if there is nothing.
     """
 
@@ -98,19 +102,15 @@ def find_submissions(
     """
     catalogue = Catalogue(releases)
     listed, folders = list_files(place)
-    files, folders = without_wrapper(listed, folders, catalogue if place.is_file() else None)
-    sources = Sources(files, catalogue)
-    handed = [each for file in files for each in sources.of(file)]
-    owners = [*(each.owner for each in handed), *sources.members.values()]
-    if not any(each.labelled for each in handed):
-        owners += [Owner(parts[0]) for parts in sorted(folders) if parts[0] not in sources.metadata]
+    handed, owners = students_and_files(Listing(listed, folders, catalogue, place.is_file()))
     students = give_ids(owners)
     by_owner = defaultdict(list)
     for each in handed:
         by_owner[each.owner].append(each)
+    contents = _Contents(catalogue)
     found: list[Submission] = []
     for owner, student in students.items():
-        found += _of_student(student, by_owner[owner], catalogue, only)
+        found += _of_student(student, by_owner[owner], contents, only)
     if not any(each.file for each in found):
         raise CourseError(_nothing(listed, only), place)
     return sorted(found, key=lambda each: (each.student, each.notebook))
@@ -122,6 +122,47 @@ def _nothing(files: Sequence[File], only: str | None) -> str:
         return f"no notebook in it, only {files[0].name}; give that archive itself"
     what = f"no submission of {only} in it" if only else "no notebook in it"
     return f"{what}; give a folder with STUDENT/NOTEBOOK.ipynb, or a download as it is"
+
+
+class _Contents:
+    """What the contents of files tell; every file is read once, and its bytes are not kept.
+
+    A class hands in gigabytes, so a submission reads its file again when it is graded. A group's
+    file is each member's, and one that only its content tells is not looked into again.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._told: dict[File, str | CourseError | None] = {}
+
+    def notebook_in(self, file: File, called: str | None = None) -> str | None:
+        """Return which notebook a file holds, or None if it cannot be told.
+
+        Args:
+            file: the file.
+            called: the notebook that its name or folder tells, if they do; it is that one
+                unless it clearly holds another.
+
+        Raises:
+            CourseError: it is too large or cannot be read.
+        """
+        if file not in self._told:
+            self._told[file] = self._look(file, called)
+        told = self._told[file]
+        if isinstance(told, CourseError):
+            raise told
+        return told
+
+    def _look(self, file: File, called: str | None) -> str | CourseError | None:
+        catalogue = self.catalogue
+        try:
+            if called is None:
+                return catalogue.by_content(file.read())
+            # Most files are what they are called, and say so at once.
+            data = file.read(enough=partial(catalogue.begins_as, called))
+        except CourseError as error:
+            return error
+        return catalogue.mistaken_for(called, data) or called
 
 
 @dataclass(frozen=True)
@@ -149,17 +190,17 @@ class _Version:
 
 
 def _of_student(
-    student: str, handed: Sequence[Handed], catalogue: Catalogue, only: str | None
+    student: str, handed: Sequence[Handed], contents: _Contents, only: str | None
 ) -> Iterator[Submission]:
     """Yield the submissions of one student.
 
     Args:
         student: the id.
         handed: all files that are theirs.
-        catalogue: the notebooks.
+        contents: tells what the files hold.
         only: the one to grade, or None.
     """
-    versions = [_version(each, catalogue) for each in handed if each.stem is not None]
+    versions = [_version(each, contents) for each in handed if each.stem is not None]
     told: dict[str, list[_Version]] = defaultdict(list)
     untold = [each for each in versions if each.notebook is None]
     for each in versions:
@@ -168,15 +209,16 @@ def _of_student(
     for notebook, group in told.items():
         # With one notebook asked for, a file nobody can tell may have been meant for it.
         aside = _aside(untold) if only else ()
-        yield _submission(student, notebook, group, catalogue, aside)
+        yield _submission(student, notebook, group, contents, aside)
     if untold and not (only and told):
         yield _untold(student, only, untold)
     elif not told and (only or (handed and not versions)):
         yield _missing(student, only, handed)
 
 
-def _version(handed: Handed, catalogue: Catalogue) -> _Version:
+def _version(handed: Handed, contents: _Contents) -> _Version:
     """Tell which notebook a file is."""
+    catalogue = contents.catalogue
     named = catalogue.by_name(handed.stem)
     if named.notebook:
         return _Version(handed, named, named.notebook, 2)
@@ -184,7 +226,7 @@ def _version(handed: Handed, catalogue: Catalogue) -> _Version:
         if folder in catalogue.releases:
             return _Version(handed, named, folder, 1)
     try:
-        notebook = catalogue.by_content(handed.file.read())
+        notebook = contents.notebook_in(handed.file)
     except CourseError as error:
         problem = handed.problem or error.message
         return _Version(replace(handed, problem=problem), named, None, 1)
@@ -203,7 +245,7 @@ def _submission(
     student: str,
     notebook: str,
     group: Sequence[_Version],
-    catalogue: Catalogue,
+    contents: _Contents,
     aside: tuple[str, ...],
 ) -> Submission:
     """Return a student's submission of one notebook."""
@@ -215,8 +257,8 @@ def _submission(
     problem = handed.problem
     if not problem:
         try:
-            other = catalogue.mistaken_for(notebook, handed.file.read())
-            if other:
+            other = contents.notebook_in(handed.file, called=notebook)
+            if other != notebook:
                 problem = f"this is not {notebook} (it looks like {other}); ask for the right file"
         except CourseError as error:
             problem = error.message

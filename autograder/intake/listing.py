@@ -16,15 +16,19 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from autograder.errors import CourseError
+from autograder.intake.archive import Archive
 from autograder.text import printable
 
 MAX_FILE = 100_000_000
 MAX_FILES = 100_000
+BEGINNING = 1 << 16
 # What zipfile raises for one damaged byte or another.
 DAMAGED = (
     *(OSError, EOFError, RuntimeError, ValueError, OverflowError),
@@ -43,6 +47,7 @@ class File:
         member: its number in the archive; None of a file in a folder.
         changed: when it was last changed; comparable within one folder or archive.
         problem: why it must not be read, else "".
+        archive: what a member is read from, shared by all of them; None of a file in a folder.
     """
 
     parts: tuple[str, ...]
@@ -50,6 +55,7 @@ class File:
     member: int | None = None
     changed: tuple[float, ...] = ()
     problem: str = ""
+    archive: Archive | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -62,8 +68,12 @@ class File:
             return printable(str(self.path))
         return f"{printable(self.path.name)}: {'/'.join(self.parts)}"
 
-    def read(self) -> bytes:
-        """Return what is in the file.
+    def read(self, enough: Callable[[bytes], bool] = lambda beginning: False) -> bytes:
+        """Return what is in the file, or its beginning if that is enough.
+
+        Args:
+            enough: asked once, about the first BEGINNING bytes; if it says so, nobody looks
+                whether the rest is too large or damaged.
 
         Raises:
             CourseError: it is too large or cannot be read.
@@ -71,7 +81,12 @@ class File:
         if self.problem:
             raise CourseError(self.problem)
         try:
-            data = self._read_file() if self.member is None else self._read_member()
+            with self._opened() as file:
+                data = file.read(BEGINNING)
+                if enough(data):
+                    return data
+                # What an archive says of sizes is not believed; reading stops at the limit.
+                data += file.read(max(0, MAX_FILE + 1 - len(data)))
         except DAMAGED as error:
             reason = (getattr(error, "strerror", "") or str(error)).splitlines() or ["damaged"]
             raise CourseError(
@@ -84,18 +99,10 @@ class File:
             )
         return data
 
-    def _read_file(self) -> bytes:
-        with self.path.open("rb") as file:
-            return file.read(MAX_FILE + 1)
-
-    def _read_member(self) -> bytes:
-        # What the archive says of sizes is not believed; reading stops at the limit.
-        with zipfile.ZipFile(self.path) as archive:
-            members = archive.infolist()
-            if self.member >= len(members):
-                raise zipfile.BadZipFile("the archive has changed")
-            with archive.open(members[self.member]) as file:
-                return file.read(MAX_FILE + 1)
+    def _opened(self) -> AbstractContextManager[IO[bytes]]:
+        if self.archive is None or self.member is None:
+            return self.path.open("rb")
+        return self.archive.open(self.member)
 
 
 def list_files(place: Path) -> tuple[list[File], set[tuple[str, ...]]]:
@@ -189,9 +196,9 @@ def _file(path: Path, parts: tuple[str, ...]) -> Iterator[File]:
 
 def _members(path: Path) -> Iterator[File | tuple[str, ...]]:
     """Yield the files and folders of a zip archive."""
+    archive = Archive(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
+        members = archive.members()
     except DAMAGED as error:
         raise CourseError(
             f"neither a folder nor a readable zip archive ({error}); "
@@ -208,7 +215,8 @@ def _members(path: Path) -> Iterator[File | tuple[str, ...]]:
         if info.is_dir():
             yield parts
         else:
-            yield File(parts, path, number, info.date_time, _member_problem(info, name))
+            problem = _member_problem(info, name)
+            yield File(parts, path, number, info.date_time, problem, archive)
 
 
 def _member_name(info: zipfile.ZipInfo) -> str:

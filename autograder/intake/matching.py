@@ -33,9 +33,11 @@ Nothing of the submission is run or evaluated; ``ast`` parses it at most.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import nbformat
 from nbformat import NotebookNode
@@ -119,22 +121,24 @@ class _Notes:
     """What was mended, gathered so that a hundred cells make one sentence."""
 
     def __init__(self) -> None:
-        self.names: dict[str, list[str]] = defaultdict(list)
+        self.names: dict[str, dict[str, None]] = defaultdict(dict)  # in order, each once
 
     def add(self, kind: str, name: str) -> None:
         """Remember that something of this kind happened to the cell of this name."""
-        if name not in self.names[kind]:
-            self.names[kind].append(name)
+        self.names[kind][name] = None
 
     def sentences(self) -> Iterator[str]:
         for kind, sentence in SENTENCES.items():
-            names = self.names.get(kind, [])
+            names = list(self.names.get(kind, ()))
             if names:
                 yield sentence.format(some_of(names, NAMES_IN_NOTE))
 
 
 class _Matcher:
     """Finds the place of every released cell in a submission.
+
+    A submission may have thousands of cells, all alike, so none of them is looked for: each is
+    found in an index, of which every step makes one after the steps before it are done.
 
     Attributes:
         texts: of the student's cells, normalised.
@@ -162,13 +166,13 @@ class _Matcher:
         self.recognised = 0
         self._words: dict[int, Counter] = {}
         self._names: dict[int, frozenset[str]] = {}
+        self._tries: Counter[str] = Counter()  # how many ids were made, by text
 
     def run(self) -> list[NotebookNode]:
         """Return the cells of the normalised notebook."""
         self._look_at_claims()
         self._drop_copies_of_checks()
-        for i in self.release.slots:
-            self._choose_marked(i)
+        self._choose_marked()
         for i in self.release.exercises:
             self._choose_by_name(i)
         self._find_plain()
@@ -205,7 +209,7 @@ class _Matcher:
                 continue
             if self.texts[j] != self.release.texts[i]:
                 # Somebody typed the answer into the check: it is not lost.
-                if cell.cell_type == "code" and self._exercises_in(j):
+                if cell.cell_type == "code" and self._names_in(j):
                     self.keys[j], cell.id = None, ""
                     continue
                 self.notes.add("edited", quoted(self._title(i)))
@@ -225,11 +229,8 @@ class _Matcher:
             i = release.openings.get(self.texts[j].partition("\n")[0])
         return i
 
-    def _exercises_in(self, j: int) -> list[int]:
-        """Return the exercises whose names a cell defines."""
-        return [i for i in self.release.exercises if self._defines(j, self.release.name(i))]
-
-    def _defines(self, j: int, name: str) -> bool:
+    def _names_in(self, j: int) -> frozenset[str]:
+        """Return the names of the exercises that a cell defines."""
         if j not in self._names:
             cell = self.given[j]
             if self.texts[j] in self.release.plain_texts:
@@ -238,7 +239,7 @@ class _Matcher:
                 self._names[j] = defined_names(
                     cell.source, cell.cell_type == "code", self.release.exercise_names
                 )
-        return name in self._names[j]
+        return self._names[j]
 
     def _title(self, i: int) -> str:
         return nbgrader_settings(self.release.cells[i]).get("grade_id") or self.release.cells[i].id
@@ -257,19 +258,27 @@ class _Matcher:
         self.home[i] = j
         self.owner[j] = i
 
-    def _choose_marked(self, i: int) -> None:
-        """Choose the cell of an exercise or answer among those with its grade id or cell id."""
-        free = [j for j in range(len(self.given)) if j not in self.dropped and j not in self.owner]
-        name = self.release.cells[i].id
-        keyed = [j for j in free if self.keys[j] == i]
-        marked = keyed or [j for j in free if self.keys[j] is None and self.given[j].id == name]
-        real = [j for j in marked if not self._untouched(i, j)]
-        self.dropped.update(j for j in marked if j not in real)
-        if real:
-            self._take(i, self._last(i, real))
-        elif marked:
-            self.dropped.discard(marked[0])
-            self._take(i, marked[0])
+    def _choose_marked(self) -> None:
+        """Choose the cells of exercises and answers among those with their grade or cell ids."""
+        by_key: dict[int, list[int]] = defaultdict(list)
+        by_id: dict[str, list[int]] = defaultdict(list)
+        for j, cell in enumerate(self.given):
+            key = self.keys[j]
+            if j in self.dropped:
+                continue
+            if key is None:
+                by_id[cell.id].append(j)
+            else:
+                by_key[key].append(j)
+        for i in self.release.slots:
+            marked = by_key[i] or by_id[self.release.cells[i].id]
+            stubs = [j for j in marked if self._untouched(i, j)]
+            real = [j for j in marked if not self._untouched(i, j)]
+            if real:
+                self._take(i, self._last(i, real))
+            elif stubs:
+                self._take(i, stubs.pop(0))
+            self.dropped.update(stubs)
 
     def _last(self, i: int, candidates: Sequence[int]) -> int:
         """Return the last candidate, of those that define the exercise if any does."""
@@ -277,7 +286,7 @@ class _Matcher:
             self.notes.add("several", self.release.name(i))
             if self.release.is_code(i):
                 name = self.release.name(i)
-                defining = [j for j in candidates if self._defines(j, name)]
+                defining = [j for j in candidates if name in self._names_in(j)]
                 candidates = defining or candidates
         return candidates[-1]
 
@@ -289,13 +298,9 @@ class _Matcher:
         if self._answered(i):
             return
         name = self.release.name(i)
-        here = [
-            j
-            for j in range(len(self.given))
-            if j not in self.dropped and self.owner.get(j) != i and self._defines(j, name)
-        ]
+        here = [j for j in self._defining[name] if self.owner.get(j) != i and j not in self.dropped]
         real = [j for j in here if not self._untouched(i, j)]
-        stubs = [j for j in here if j not in real and j not in self.owner]
+        stubs = [j for j in here if self._untouched(i, j) and j not in self.owner]
         free = [j for j in real if j not in self.owner]
         if real and not free:
             self.shared[i] = real[-1]
@@ -307,30 +312,39 @@ class _Matcher:
             self._take(i, stubs.pop(0))
         self.dropped.update(stubs)
 
+    @cached_property
+    def _defining(self) -> dict[str, list[int]]:
+        """The cells that define an exercise, by its name; only some submissions need them."""
+        defining: dict[str, list[int]] = defaultdict(list)
+        for j in range(len(self.given)):
+            if j not in self.dropped:
+                for name in self._names_in(j):
+                    defining[name].append(j)
+        return defining
+
     def _find_plain(self) -> None:
         """Find the unchanged among the released cells that are nobody's to fill in."""
         release = self.release
         free = [j for j in range(len(self.given)) if self._is_own(j)]
+        for j in free:
+            i = release.ids.get(self.given[j].id)
+            if i in release.is_plain and i not in self.home and release.texts[i] == self.texts[j]:
+                self._take(i, j)
         by_text: dict[str, list[int]] = defaultdict(list)
-        for i in release.plain:
-            by_text[release.texts[i]].append(i)
-        for same_id in (True, False):
-            for j in free:
-                if j in self.owner:
-                    continue
-                places = [i for i in by_text.get(self.texts[j], ()) if i not in self.home]
-                if same_id:
-                    places = [i for i in places if release.cells[i].id == self.given[j].id]
-                if places:
-                    self._take(places[0], j)
+        for i in reversed(release.plain):
+            if i not in self.home:
+                by_text[release.texts[i]].append(i)
+        for j in free:
+            places = by_text.get(self.texts[j])
+            if places and j not in self.owner:
+                self._take(places.pop(), j)
 
     def _find_edited(self) -> None:
         """Find those among them that the student has edited."""
         release = self.release
-        plain = set(release.plain)
         for j, cell in enumerate(self.given):
             i = release.ids.get(cell.id)
-            if i in plain and i not in self.home and self._is_own(j):
+            if i in release.is_plain and i not in self.home and self._is_own(j):
                 self._take_similar(i, [j])
         for i in release.plain:
             if i not in self.home:
@@ -353,14 +367,20 @@ class _Matcher:
     def _is_own(self, j: int) -> bool:
         return j not in self.owner and j not in self.dropped
 
+    @cached_property
+    def _kept(self) -> list[int]:
+        """The cells that are not dropped before the steps that look at what stands where."""
+        return [j for j in range(len(self.given)) if j not in self.dropped]
+
     def _run(self, start: int, step: int) -> list[int]:
         """Return the student's own cells next to one, up to the next released one."""
+        kept = self._kept
         run: list[int] = []
-        j = start + step
-        while 0 <= j < len(self.given) and j not in self.owner and len(run) < MAX_CANDIDATES:
-            if self._is_own(j):
-                run.append(j)
-            j += step
+        at = bisect_right(kept, start) if step > 0 else bisect_left(kept, start) - 1
+        while 0 <= at < len(kept) and kept[at] not in self.owner and len(run) < MAX_CANDIDATES:
+            if self._is_own(kept[at]):
+                run.append(kept[at])
+            at += step
         return run
 
     def _around(self, i: int) -> list[int]:
@@ -449,13 +469,17 @@ class _Matcher:
 
     def _end_of(self, i: int, start: int) -> int:
         """Return the student's cell below which the checks of a cell at ``start`` stand."""
-        below = [j for j in self.copies[i] if j > start]
-        if below:
-            return below[0]
-        end = start
-        while end + 1 < len(self.given) and end + 1 not in self.owner:
-            end += 1
-        return end
+        copies = self.copies[i]
+        below = bisect_right(copies, start)
+        if below < len(copies):
+            return copies[below]
+        after = bisect_right(self._owned, start)
+        return (self._owned[after] if after < len(self._owned) else len(self.given)) - 1
+
+    @cached_property
+    def _owned(self) -> list[int]:
+        """The cells that are released ones, when all of them are found."""
+        return sorted(self.owner)
 
     def _released(self, i: int) -> NotebookNode:
         """Return a released cell, with the student's text if it is theirs to write."""
@@ -474,10 +498,11 @@ class _Matcher:
         """Return an own cell of the student, with an id that no other cell has."""
         given = self.given[j]
         name = given.id
-        tries = 0
         while not CELL_ID.fullmatch(name) or name in used:
+            # Those that were made for the same text before are all used.
+            tries = self._tries[given.source]
             name = hashlib.sha1(f"{tries}{given.source}".encode()).hexdigest()[:12]
-            tries += 1
+            self._tries[given.source] += 1
         used.add(name)
         cell = NotebookNode(id=name, cell_type=given.cell_type, metadata=NotebookNode())
         cell.source = given.source

@@ -54,7 +54,8 @@ def words(text: str) -> Counter:
 def similarity(one: Counter, other: Counter) -> float:
     """Return the share of words that two texts have in common, from 0 to 1."""
     total = one.total() + other.total()
-    return 2 * (one & other).total() / total if total else 1.0
+    fewer, more = sorted((one, other), key=len)
+    return 2 * (fewer & more).total() / total if total else 1.0
 
 
 class Release:
@@ -93,6 +94,7 @@ class Release:
                 self.plain.append(i)
             owner = i
         self.is_fixed, self.is_slot = frozenset(self.fixed), frozenset(self.slots)
+        self.is_plain = frozenset(self.plain)
         self.exercises = [i for i in self.slots if self.is_code(i)]
         self.exercise_names = frozenset(self.name(i) for i in self.exercises)
         self.ids = {cell.id: i for i, cell in enumerate(self.cells)}

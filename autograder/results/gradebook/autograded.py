@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -42,10 +43,14 @@ def graded_notebook(notebook: NotebookNode, verdicts: Mapping[str, Verdict]) -> 
         notebook: the normalised submission; it is not changed.
         verdicts: on the checks, by id.
     """
-    cells, count, used = [], 0, set()
+    cells, count = [], 0
+    used: set[str] = set()
+    free = (name for n in itertools.count() if (name := f"cell-{n}") not in used)
     for cell in notebook.cells:
         cell = NotebookNode(cell)  # shallow: only whole fields are replaced below
-        _give_id(cell, used)
+        if not cell.get("id") or cell.id in used:
+            cell["id"] = next(free)
+        used.add(cell.id)
         # A half of a surrogate pair, which JSON can hold, has no checksum and no file.
         cell.source = cell.source.encode("utf-8", "replace").decode()
         if is_run(cell):
@@ -65,12 +70,6 @@ def text_of(notebook: NotebookNode) -> str:
     rest = {key: value for key, value in notebook.items() if key != "cells"}
     cells = ",\n".join(json.dumps(c, ensure_ascii=False, sort_keys=True) for c in notebook.cells)
     return f'{{"cells": [\n{cells}\n],\n{json.dumps(rest, ensure_ascii=False)[1:]}\n'
-
-
-def _give_id(cell: NotebookNode, used: set[str]) -> None:
-    if not cell.get("id") or cell.id in used:
-        cell["id"] = next(name for n in range(len(used) + 1) if (name := f"cell-{n}") not in used)
-    used.add(cell.id)
 
 
 def _outputs_of(verdict: Verdict) -> list[NotebookNode]:
