@@ -24,3 +24,20 @@ MESSAGE_CHARACTERS = 20_000  # of what an exception says
 VALUE_ITEMS = 100_000  # of nested lists in one value
 VALUE_BYTES = 16 << 20  # of the tensors and texts in one value
 ANSWER_BYTES = 32 << 20  # of an answer; parsed JSON takes up to twenty times as much
+
+# What is handed in: larger files, cells and texts are refused or cut, with a message.
+MAX_FILES = 100_000  # in a folder or an archive
+MAX_FILE = 100_000_000  # bytes
+MAX_CELLS = 10_000
+MAX_CELL = 1_000_000  # characters of a cell's source
+MAX_SOURCES = 5_000_000  # of all sources of a notebook
+MAX_CELL_OUTPUT = 200_000  # of the outputs of a cell
+MAX_OUTPUTS = 2_000_000  # of all outputs of a notebook
+MAX_PICTURES = 20_000_000  # photographs of a page, pasted into written answers
+MAX_PARSED = 200_000  # characters of a cell that ast may parse; else a regex looks
+MATCH_SECONDS = 60.0  # of CPU, to find the cells of a notebook; 50 MB of outputs take some seconds
+
+# What people open.
+PAGE_SECONDS = 20.0  # of CPU, for a feedback page; it takes a tenth, the first some more
+MAX_TEXT = 100_000  # characters of a written answer that is shown as formatted HTML
+MAX_PIECES = 1_000_000  # of its HTML; more is shown as it was typed

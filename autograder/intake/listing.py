@@ -23,11 +23,10 @@ from pathlib import Path
 from typing import IO
 
 from autograder.errors import CourseError
+from autograder.inside.limits import MAX_FILE, MAX_FILES
 from autograder.intake.archive import Archive
 from autograder.text import printable
 
-MAX_FILE = 100_000_000
-MAX_FILES = 100_000
 BEGINNING = 1 << 16
 # What zipfile raises for one damaged byte or another.
 DAMAGED = (

@@ -44,6 +44,7 @@ from nbformat import NotebookNode
 
 from autograder.course.cells import nbgrader_settings
 from autograder.errors import CourseError
+from autograder.inside.limits import MATCH_SECONDS
 from autograder.intake.reading import CELL_ID, Given, read_cells
 from autograder.intake.release import (
     MAX_PARSED,
@@ -60,7 +61,6 @@ SIMILAR = 0.5  # share of words in common with a released cell that was edited
 SIMILAR_STUB = 0.3  # with the stub of an exercise that has been solved
 MAX_CANDIDATES = 50  # cells looked at around a gap
 NAMES_IN_NOTE = 4
-MATCH_SECONDS = 60.0  # of CPU; 50 MB of outputs take some seconds
 # What is said about cells of which something was mended.
 SENTENCES = {
     "edited": "Checks that were edited are replaced by the original: {}.",

@@ -17,13 +17,15 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from autograder.errors import CourseError
+from autograder.inside.limits import (
+    MAX_CELL,
+    MAX_CELL_OUTPUT,
+    MAX_CELLS,
+    MAX_OUTPUTS,
+    MAX_PICTURES,
+    MAX_SOURCES,
+)
 
-MAX_CELL = 1_000_000  # characters of source
-MAX_SOURCES = 5_000_000
-MAX_CELLS = 10_000
-MAX_CELL_OUTPUT = 200_000
-MAX_OUTPUTS = 2_000_000
-MAX_PICTURES = 20_000_000  # photographs of a page, pasted into written answers
 TOO_LARGE = "(The output of this cell was too large to keep for grading.)\n"
 # What is handed in instead of a notebook, by its first bytes.
 MISTAKEN = (

@@ -11,8 +11,8 @@ from functools import cached_property
 from nbformat import NotebookNode
 
 from autograder.course.cells import nbgrader_settings
+from autograder.inside.limits import MAX_PARSED
 
-MAX_PARSED = 200_000  # characters of a cell that ast may parse; else a regex looks
 DEFINITION = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
 
 

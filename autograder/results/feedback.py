@@ -39,6 +39,7 @@ from autograder.checks.shared.verdict import is_full
 from autograder.course.cells import grade_id
 from autograder.course.compose import COLAB_BADGE
 from autograder.files import copy_marks, replace_file
+from autograder.inside.limits import MAX_PIECES, MAX_TEXT, PAGE_SECONDS
 from autograder.processes import CpuLimit, cpu_limit
 from autograder.results.regrade_notes import Regrade
 
@@ -52,7 +53,6 @@ NO_ALT = "No description has been provided for this image"
 BADGE = ("img", COLAB_BADGE)  # the one picture from elsewhere, of the course's own header
 MARKUP = ("text/html", "text/latex", "image/svg+xml")
 REMEMBERED = 5000  # cells; the notebooks of the course have some 1200
-PAGE_SECONDS = 20.0  # of CPU; a page takes a tenth of a second, the first some more
 # What the HTML in a text may be. MathJax reads mathematics in the finished page.
 TAGS = {"a", "abbr", "acronym", "b", "blockquote", "br", "caption", "code", "dd", "del", "details"}
 TAGS |= {
@@ -103,9 +103,8 @@ MATHJAX_LINK = re.compile(r"\\+(href|mmlToken)")
 ELEMENT = re.compile(r"</?([A-Za-z][^\s/<>]*+)[^<>]*+>")
 UNFINISHED = re.compile(r"<(?=[^<>]*\Z)")
 INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-# Nothing can stop nh3, and its time and memory grow with the square of what it gets: 100,000
-# characters may take it six seconds. Formatting that is left open is opened anew in what follows.
-MOST_CHARACTERS, MOST_PIECES = 100_000, 1_000_000
+# Nothing can stop nh3, and its time and memory grow with the square of what it gets: MAX_TEXT may
+# take it six seconds. Formatting that is left open is opened anew in what follows: MAX_PIECES.
 PICTURE_DATA = re.compile(r'="data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=]*"')
 FORMATTING = re.compile(
     r"<(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)\b", re.IGNORECASE
@@ -321,7 +320,7 @@ def harmless(markup: str) -> str:
 def _takes_long(markup: str) -> bool:
     text = PICTURE_DATA.sub("", markup)
     pieces = text.count("<") * len(FORMATTING.findall(text))
-    return len(text) > MOST_CHARACTERS or pieces > MOST_PIECES
+    return len(text) > MAX_TEXT or pieces > MAX_PIECES
 
 
 def _restrict(element: Tag, name: str) -> None:
