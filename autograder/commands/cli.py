@@ -440,6 +440,21 @@ def new(name: str) -> None:
 
 
 @main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Begin a course in FOLDER, with one small notebook.
+
+    Writes course.toml, a master, its checks and answers, environment.yml, a Makefile and a README.
+    It can be built, proved and graded as it stands; `course new` adds notebooks.
+    """
+    from autograder.commands.init import init_course
+
+    for path in init_course(folder):
+        console().print(f"  {os.path.relpath(path)}", soft_wrap=True)
+    console().print(f"Now `cd {os.path.relpath(folder)}` and `make`, or `course build`.")
+
+
+@main.command()
 def doctor() -> None:
     """Tell what on this machine is missing or does not fit, and how to mend it.
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 OK, NOTE, WARNING, MISSING = "ok", "note", "warning", "missing"
 COLOURS = {OK: "green", NOTE: "cyan", WARNING: "yellow", MISSING: "red"}
 PROVISIONER = "course-sockets"
+DISTRIBUTION = "deep-learning-for-images"
 PLACEHOLDER = "your-university"
 ENOUGH_DISK, ENOUGH_MEMORY = 5 << 30, 4 << 30  # bytes; a submission may use 3 GiB
 TRY_JAIL = """
@@ -351,14 +352,36 @@ def look_at_imports(root: Path) -> list[Finding]:
 
 
 def _project(root: Path) -> dict:
-    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    """Return what the package asks for: by pyproject.toml where it is developed, else as installed.
+
+    Args:
+        root: the course, which may lie elsewhere.
+    """
+    if is_own_repository(root):
+        return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found = metadata.metadata(DISTRIBUTION)
+    needed = metadata.requires(DISTRIBUTION) or []
+    extras = {"site": [], "test": []}
+    for line in needed:
+        if extra := re.search(r"extra == ['\"](\w+)['\"]", line):
+            extras.setdefault(extra[1], []).append(line.partition(";")[0].strip())
+    return {
+        "requires-python": found["Requires-Python"],
+        "dependencies": [line for line in needed if "extra ==" not in line],
+        "optional-dependencies": extras,
+    }
+
+
+def is_own_repository(root: Path) -> bool:
+    """Tell whether a course lies in the repository of the package that runs."""
+    return (root / "autograder" / "__init__.py").is_file()
 
 
 def look_at_own_package(root: Path) -> list[Finding]:
     """See that the `course` command runs this repository, and that Jupyter finds its kernels."""
     mend = "python -m pip install --no-deps --editable ."
     here = Path(__file__).resolve().parent.parent
-    if here == (root / "autograder").resolve():
+    if here == (root / "autograder").resolve() or not is_own_repository(root):
         findings = [Finding("course command", OK, f"runs {here}")]
     else:
         told = f"runs {here}, not the package of this repository"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import keyword
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
@@ -33,31 +34,43 @@ def new_notebook(course: Course, name: str) -> list[Path]:
     Raises:
         CourseError: the name cannot be used, or one of the files is there.
     """
-    number, topic = _parts(course, name)
-    files = {
+    _check_name(course, name)
+    files = notebook_files(course, name)
+    for path in (*files, course.notebooks / f"{name}.ipynb"):
+        if path.exists():
+            raise CourseError("this file is there already; choose another name", path)
+    toml = course.root / "course.toml"
+    files[toml] = toml.read_text(encoding="utf-8").rstrip() + "\n\n" + _entry(course, name)
+    for path, text in files.items():
+        replace_file(path, text)
+    return [*files]
+
+
+def notebook_files(course: Course, name: str) -> dict[Path, str]:
+    """Return the texts of a small notebook's master, checks and corpus, by path."""
+    number, _, topic = name.partition("_")
+    values = {"number": number, "seed": int(number), "title": topic.replace("_", " ").capitalize()}
+    paths = {
         "master.py.j2": course.solutions / f"{name}.py",
         "checks.py.j2": course.checks / f"{topic}.py",
         "answers.py.j2": course.answers / f"{topic}.py",
     }
-    for path in (*files.values(), course.notebooks / f"{name}.ipynb"):
-        if path.exists():
-            raise CourseError("this file is there already; choose another name", path)
+    return {path: rendered(template, values) for template, path in paths.items()}
+
+
+def rendered(template: str, values: Mapping[str, object]) -> str:
+    """Return the text that a template gives with some values."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
         keep_trailing_newline=True,
     )
-    values = {"number": number, "title": topic.replace("_", " ").capitalize()}
-    toml = course.root / "course.toml"
-    text = toml.read_text(encoding="utf-8").rstrip() + "\n\n" + _entry(course, name)
-    for template, path in files.items():
-        replace_file(path, environment.get_template(template).render(values))
-    replace_file(toml, text)
-    return [*files.values(), toml]
+    return environment.get_template(template).render(values)
 
 
-def _parts(course: Course, name: str) -> tuple[str, str]:
-    """Return number and topic of a new notebook's name."""
+def _check_name(course: Course, name: str) -> None:
+    """Raise CourseError if a new notebook cannot be called so."""
     numbers = [other.partition("_")[0] for other in course.names]
     following = f"{int(max(numbers)) + 1:02}"
     if not re.fullmatch(r"\d\d_[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
@@ -72,7 +85,6 @@ def _parts(course: Course, name: str) -> tuple[str, str]:
         raise CourseError(
             f"the course has notebooks up to {max(numbers)}; the next one is {following}_{topic}"
         )
-    return number, topic
 
 
 def _entry(course: Course, name: str) -> str:

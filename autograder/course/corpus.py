@@ -123,7 +123,10 @@ def load_answers(course: Course, name: str) -> list[Answer]:
     spec = importlib.util.spec_from_file_location(module_name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # inspect looks for the source of a class there
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise CourseError(f"not valid Python: {error.msg}", path, error.lineno) from None
     answers = [
         replace(value, name=variable)
         for variable, value in vars(module).items()

@@ -5,8 +5,10 @@ import subprocess
 
 import pytest
 
-from autograder.commands.demo import NOTEBOOK, sample_class
+from autograder.commands.demo import sample_class
 from tests.support.course import COURSE, ROOT, answers_of
+
+NOTEBOOK = "01_pytorch_basics"
 
 
 def test_the_class_has_what_it_should(built):

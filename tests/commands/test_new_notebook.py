@@ -1,8 +1,4 @@
-"""`course new` writes a notebook that is proved as it stands, and overwrites nothing."""
-
-import shutil
-import subprocess
-import sys
+"""`course new` overwrites nothing; test_init.py proves what it writes."""
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +7,7 @@ from autograder.commands.cli import main
 from autograder.commands.new_notebook import new_notebook
 from autograder.course.config import load_course
 from autograder.errors import CourseError
-from tests.support.course import COURSE, COURSE_TOML, ROOT
+from tests.support.course import COURSE_TOML
 
 NAME = "10_attention_maps"
 
@@ -68,37 +64,3 @@ def test_the_entry_goes_to_the_end_of_course_toml(mini, ending):
     # Two weeks after the last one, to be uncommented.
     (mini / "course.toml").write_text(text.replace("# due", "due"))
     assert f"{load_course(mini).assignment('07').due:%Y-%m-%d %H:%M %Z}" == "2030-02-14 12:00 UTC"
-
-
-@pytest.mark.slow
-def test_a_new_notebook_is_built_and_proved_at_once(tmp_path):
-    """In a copy of the course without the engine, by the commands that the guide names."""
-    copy = tmp_path / "copy"
-    rooms = ("autograder/checks", "solutions", "notebooks", "data", "tests/answers")
-    for room in rooms:
-        shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("course.toml", "pyproject.toml", "environment.yml"):
-        shutil.copy(ROOT / file, copy)
-
-    def course(*arguments: str) -> str:
-        command = [*COURSE, *arguments]
-        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    assert "course prove 10" in course("new", NAME)
-    assert "10_attention_maps: 1 exercises, 3 checks" in course("build", NAME)
-    assert (copy / "notebooks" / f"{NAME}.ipynb").is_file()
-    assert "Attention maps" in (copy / "notebooks" / f"{NAME}.ipynb").read_text()
-    proved = " ".join(course("prove", NAME).split())
-    assert "4 of 4 wrong answers killed, 3 right answers run (master included), 0 problems" in (
-        proved
-    )
-    # The others are as before, and none shows what the new one keeps secret.
-    assert "notebooks/ is up to date" in course("build", "--check")
-    written = [f"solutions/{NAME}.py", *(f"{r}/attention_maps.py" for r in rooms[4:])]
-    written.append("autograder/checks/attention_maps.py")
-    for options in (["check"], ["format", "--check"]):
-        ruff = [sys.executable, "-m", "ruff", *options, *written]
-        done = subprocess.run(ruff, cwd=copy, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout

@@ -28,7 +28,7 @@ import yaml
 from rich.console import Console
 
 from autograder.building.otter_zip import write
-from autograder.commands.demo import MISTAKES
+from autograder.commands.demo import mistakes_of
 from autograder.commands.grade import Settings, grade
 from autograder.commands.prove import solutions
 from autograder.course.cells import with_answers
@@ -181,7 +181,7 @@ def image(course, built, tmp_path_factory) -> Image:
 def submissions(built) -> dict[str, str]:
     """The texts of a right notebook, one with a common mistake, and the untouched one."""
     right = solutions(built[NAME].master)
-    mistake = next(a for a in answers_of(NAME) if a.name == MISTAKES["dana"])
+    mistake = mistakes_of(answers_of(NAME))["dana"]
     student = built[NAME].student
     return {
         "right": dumps(with_answers(student, right)),

@@ -15,7 +15,7 @@ import pytest
 from nbgrader.api import Gradebook
 from playwright.sync_api import FrameLocator, Page, expect
 
-from autograder.commands.demo import MISTAKES
+from autograder.commands.demo import mistakes_of
 from autograder.commands.prove import solutions
 from autograder.course.cells import with_answers
 from autograder.course.compose import dumps
@@ -81,13 +81,13 @@ def answers(master: Master) -> dict[str, dict[str, str]]:
     """Return what the students type: ada's is right, dana's has the commonest mistake."""
     words = dict.fromkeys(master.written, WRITTEN)
     right = solutions(master) | words
-    mistake = next(a for a in answers_of(NAME) if a.name == MISTAKES["dana"])
+    mistake = mistakes_of(answers_of(NAME))["dana"]
     return {"ada": right, "dana": right | {mistake.exercise: mistake.source}}
 
 
 def failures() -> set[str]:
     """Return the names of the checks that dana must fail."""
-    return set(next(a for a in answers_of(NAME) if a.name == MISTAKES["dana"]).fails)
+    return set(mistakes_of(answers_of(NAME))["dana"].fails)
 
 
 @pytest.fixture(scope="module")
