@@ -32,23 +32,10 @@ from types import CodeType, FrameType
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+# ----------------------------------------------------------------------------- figures
+
 # Okabe and Ito's palette (2008): eight colours that colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
-CHECK_SECONDS = 10.0
-# In a notebook the first optimiser imports half of torch in the middle of a check.
-NOTEBOOK_CHECK_SECONDS = 20.0
-# While others hold the cores a check's time is that of its process, for so long by the clock: for
-# less than the 30 s that a cell has.
-BUSY_FACTOR, BUSY_SECONDS = 2.5, 25.0
-# Relative and absolute tolerance by dtype, as in torch.testing, whose import takes seconds.
-TOLERANCES = {
-    torch.float16: (1e-3, 1e-5),
-    torch.bfloat16: (1.6e-2, 1e-5),
-    torch.float32: (1.3e-6, 1e-5),
-    torch.float64: (1e-7, 1e-7),
-}
-
-# ----------------------------------------------------------------------------- figures
 
 
 def use_course_style() -> None:
@@ -106,28 +93,7 @@ def play(draw, **controls: tuple[float, float, float, float] | list[str]) -> Non
     ipywidgets.interact(draw, **{name: widget(control) for name, control in controls.items()})
 
 
-@contextlib.contextmanager
-def waits_for(*exercises: str):
-    """Run a cell that uses your solutions; say so calmly while one is not written yet.
-
-    Args:
-        exercises: the names of the exercises whose functions the cell calls.
-    """
-    try:
-        yield
-    except (NotImplementedError, NameError) as error:
-        missing = isinstance(error, NameError) and error.name in exercises
-        if not missing and not is_stub(error):
-            raise
-        print(f"This cell waits for {', '.join(exercises)}. Solve that first, then run it again.")
-
-
 # ----------------------------------------------------------------------------- data
-
-DIGITS_FILE = "digits.npz"
-DIGITS_SHA256 = "3a1200db443d08b8e5246cbb90d7192f6fe640223b42ac3e6d682c2847d6f0f7"
-TRAINING_DIGITS = 8_000
-DOWNLOAD_SECONDS = 5.0  # how long a server may stay silent
 
 
 class DataError(Exception):
@@ -145,6 +111,41 @@ def data_folders() -> list[Path]:
         for folder in (start, *start.parents):
             folders += [folder / "data", folder / "shared" / "data"]
     return list(dict.fromkeys(folders))
+
+
+def _is_file(path: Path) -> bool:
+    # Path.is_file raises PermissionError below a folder that is closed to this user.
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def _course_file(name: str, sha256: str) -> Path:
+    """Return the path of a data file that comes with the course.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    candidates = [folder / name for folder in data_folders()]
+    path = next((path for path in candidates if _is_file(path)), None)
+    if path is None:
+        raise DataError(
+            f"{name} was not found in data/ here or in a folder above. Keep the notebook "
+            "in the course folder, or set the environment variable COURSE_DATA to the folder "
+            f"that holds {name}."
+        )
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise DataError(
+            f"{path} is damaged or not the course's file (its SHA-256 differs). "
+            "Fetch data/ from the course repository again."
+        )
+    return path
+
+
+# ----------------------------------------------------------------------------- digits
+
+DIGITS_FILE = "digits.npz"
+DIGITS_SHA256 = "3a1200db443d08b8e5246cbb90d7192f6fe640223b42ac3e6d682c2847d6f0f7"
+TRAINING_DIGITS = 8_000
+DOWNLOAD_SECONDS = 5.0  # how long a server may stay silent
 
 
 def load_digits(
@@ -200,11 +201,6 @@ def _load_full_mnist(train: bool, download: bool) -> tuple[torch.Tensor, torch.T
     return _say_which(_open_mnist(root, train), "full MNIST", root / "MNIST")
 
 
-def _is_file(path: Path) -> bool:
-    # Path.is_file raises PermissionError below a folder that is closed to this user.
-    return os.path.isfile(path)  # noqa: PTH113
-
-
 def _download_mnist(root: Path) -> None:
     import socket
 
@@ -238,28 +234,6 @@ def _open_mnist(root: Path, train: bool) -> tuple[torch.Tensor, torch.Tensor]:
     return data.data, data.targets
 
 
-def _course_file(name: str, sha256: str) -> Path:
-    """Return the path of a data file that comes with the course.
-
-    Raises:
-        DataError: it is missing or damaged.
-    """
-    candidates = [folder / name for folder in data_folders()]
-    path = next((path for path in candidates if _is_file(path)), None)
-    if path is None:
-        raise DataError(
-            f"{name} was not found in data/ here or in a folder above. Keep the notebook "
-            "in the course folder, or set the environment variable COURSE_DATA to the folder "
-            f"that holds {name}."
-        )
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise DataError(
-            f"{path} is damaged or not the course's file (its SHA-256 differs). "
-            "Fetch data/ from the course repository again."
-        )
-    return path
-
-
 def _load_shipped_digits(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
     import numpy
 
@@ -275,6 +249,8 @@ def _say_which(digits, name: str, place: Path):
     print(f"Digits: {name}, {len(digits[1]):,} images, from {place}")
     return digits
 
+
+# ----------------------------------------------------------------------------- alexnet
 
 ALEXNET_FILE = "small_alexnet.npz"
 ALEXNET_SHA256 = "20df9e98ebd269c73fe7c3721858d5a4f1a94cf22f3be70a7132770421b8e83f"
@@ -435,7 +411,7 @@ def small_alexnet(weights) -> torch.nn.Module:
     return model.eval()
 
 
-# ----------------------------------------------------------------------------- checks
+# ----------------------------------------------------------------------------- failures
 
 
 class CheckFailed(AssertionError):
@@ -449,10 +425,6 @@ class CheckFailed(AssertionError):
 
 class NotWrittenYet(CheckFailed, NotImplementedError):
     """The exercise of a check is still the stub that the notebook came with."""
-
-
-class TimeLimit(BaseException):
-    """Code ran too long. No Exception, so that ``except Exception`` does not stop it."""
 
 
 @dataclass(frozen=True)
@@ -476,6 +448,108 @@ class StudentRaised(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.text)
         self.failure = failure
+
+
+class Mismatch(AssertionError):
+    """What came back is not what was expected."""
+
+
+def is_stub(error: BaseException) -> bool:
+    """Tell a stub's exception from torch's, which also raises NotImplementedError."""
+    text = str(error)
+    return isinstance(error, NotImplementedError) and (
+        not text or text.endswith("is not written yet.")
+    )
+
+
+def builtin_name(error: BaseException) -> str:
+    """Name the nearest built-in class: a student's own class name could carry data."""
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+
+
+def describe_error(error: BaseException, *passed_over: str) -> str:
+    """Say what was raised and in which lines, except those of libraries and given files."""
+    text = f"  it raised   {type(error).__name__}: {error}"
+    own = Path(__file__).parent if __package__ else Path(__file__)  # it may be a part of a package
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.line
+        and own not in (Path(frame.filename), Path(frame.filename).parent)
+        and frame.filename not in passed_over
+        and "site-packages" not in frame.filename
+    ]
+    calls = [f"  line {frame.lineno} of {frame.name}:  {frame.line}" for frame in frames]
+    return "\n".join([text, *calls])
+
+
+@contextlib.contextmanager
+def waits_for(*exercises: str):
+    """Run a cell that uses your solutions; say so calmly while one is not written yet.
+
+    Args:
+        exercises: the names of the exercises whose functions the cell calls.
+    """
+    try:
+        yield
+    except (NotImplementedError, NameError) as error:
+        missing = isinstance(error, NameError) and error.name in exercises
+        if not missing and not is_stub(error):
+            raise
+        print(f"This cell waits for {', '.join(exercises)}. Solve that first, then run it again.")
+
+
+# ----------------------------------------------------------------------------- limits
+
+
+class TimeLimit(BaseException):
+    """Code ran too long. No Exception, so that ``except Exception`` does not stop it."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float, by_the_clock: float = 0.0):
+    """Raise TimeLimit in the block after this many seconds; limits nest.
+
+    Signals interrupt only a main thread on Unix; elsewhere there is no limit.
+    An outer limit stands still while an inner one runs.
+
+    Args:
+        seconds: the limit; 0 is none.
+        by_the_clock: if it is more, the limit is one of CPU time until so many seconds have gone:
+            a machine that is busy with something else must not cost a student points.
+    """
+    if not hasattr(signal, "setitimer") or (
+        threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def stop(number, frame):
+        unused = seconds - (time.process_time() - computed)
+        left = min(unused, by_the_clock - (time.monotonic() - began))
+        if left <= 0:
+            raise TimeLimit
+        signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
+
+    began, computed = time.monotonic(), time.process_time()
+    outer_handler = signal.signal(signal.SIGALRM, stop)
+    outer_left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, outer_handler)
+        signal.setitimer(signal.ITIMER_REAL, outer_left)
+
+
+# ----------------------------------------------------------------------------- checks
+
+CHECK_SECONDS = 10.0
+# In a notebook the first optimiser imports half of torch in the middle of a check.
+NOTEBOOK_CHECK_SECONDS = 20.0
+# While others hold the cores a check's time is that of its process, for so long by the clock: for
+# less than the 30 s that a cell has.
+BUSY_FACTOR, BUSY_SECONDS = 2.5, 25.0
 
 
 def check(exercise: str, *, points: float, hint: str, hidden: bool = False):
@@ -562,74 +636,7 @@ def seed_everything(seed: int) -> None:
         sys.modules["numpy"].random.seed(seed)
 
 
-@contextlib.contextmanager
-def time_limit(seconds: float, by_the_clock: float = 0.0):
-    """Raise TimeLimit in the block after this many seconds; limits nest.
-
-    Signals interrupt only a main thread on Unix; elsewhere there is no limit.
-    An outer limit stands still while an inner one runs.
-
-    Args:
-        seconds: the limit; 0 is none.
-        by_the_clock: if it is more, the limit is one of CPU time until so many seconds have gone:
-            a machine that is busy with something else must not cost a student points.
-    """
-    if not hasattr(signal, "setitimer") or (
-        threading.current_thread() is not threading.main_thread()
-    ):
-        yield
-        return
-
-    def stop(number, frame):
-        unused = seconds - (time.process_time() - computed)
-        left = min(unused, by_the_clock - (time.monotonic() - began))
-        if left <= 0:
-            raise TimeLimit
-        signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
-
-    began, computed = time.monotonic(), time.process_time()
-    outer_handler = signal.signal(signal.SIGALRM, stop)
-    outer_left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, outer_handler)
-        signal.setitimer(signal.ITIMER_REAL, outer_left)
-
-
-def is_stub(error: BaseException) -> bool:
-    """Tell a stub's exception from torch's, which also raises NotImplementedError."""
-    text = str(error)
-    return isinstance(error, NotImplementedError) and (
-        not text or text.endswith("is not written yet.")
-    )
-
-
-def builtin_name(error: BaseException) -> str:
-    """Name the nearest built-in class: a student's own class name could carry data."""
-    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
-
-
-def describe_error(error: BaseException, *passed_over: str) -> str:
-    """Say what was raised and in which lines, except those of libraries and given files."""
-    text = f"  it raised   {type(error).__name__}: {error}"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.line
-        and frame.filename not in (__file__, *passed_over)
-        and "site-packages" not in frame.filename
-    ]
-    calls = [f"  line {frame.lineno} of {frame.name}:  {frame.line}" for frame in frames]
-    return "\n".join([text, *calls])
-
-
-# ----------------------------------------------------------------------------- expectations
-
-
-class Mismatch(AssertionError):
-    """What came back is not what was expected."""
+# ----------------------------------------------------------------------------- values
 
 
 class StudentSide:
@@ -673,11 +680,140 @@ def numbers(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> torch
     return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
 
 
+# ----------------------------------------------------------------------------- expectations
+
+# Relative and absolute tolerance by dtype, as in torch.testing, whose import takes seconds.
+TOLERANCES = {
+    torch.float16: (1e-3, 1e-5),
+    torch.bfloat16: (1.6e-2, 1e-5),
+    torch.float32: (1.3e-6, 1e-5),
+    torch.float64: (1e-7, 1e-7),
+}
+
+
 def expect(condition: bool, message: str) -> None:
     """Fail with the message unless the condition holds."""
     if not condition:
         raise Mismatch(textwrap.indent(message, "  "))
 
+
+def expect_equal(actual, expected) -> None:
+    """Fail unless a shape, whole number, string or list is exactly the expected one."""
+    actual = plain(actual)
+    if isinstance(actual, torch.Tensor) and actual.ndim == 0:
+        actual = actual.item()
+    if isinstance(actual, torch.Size):
+        actual, expected = tuple(actual), tuple(expected)
+    if type(actual) is not type(expected) or actual != expected:
+        raise Mismatch(_compare(inspect.currentframe(), _show(actual), _show(expected)))
+
+
+def expect_close(actual, expected, *, rtol: float | None = None, atol: float | None = None) -> None:
+    """Fail unless a tensor or number has the expected shape, dtype and values.
+
+    Args:
+        actual: the student's result.
+        expected: a tensor, a number or nested lists. The dtype is compared only
+            if this is a tensor; else any real numbers will do, but no truth values.
+        rtol, atol: relative and absolute tolerance; by default those of TOLERANCES.
+    """
+    caller = inspect.currentframe()
+    actual = plain(actual)
+    if isinstance(actual, (int, float)) and not isinstance(actual, bool):
+        actual = torch.tensor(actual, dtype=torch.float64)
+    returned, wanted = actual, expected
+    if not isinstance(expected, torch.Tensor):
+        wanted = torch.tensor(expected, dtype=torch.float64)
+        if dtype := _dtype_to_compare_in(actual):
+            actual, wanted = actual.to(dtype), wanted.to(dtype)
+    if not isinstance(actual, torch.Tensor):
+        raise Mismatch(_compare(caller, _show(returned), _show(wanted)))
+    if actual.shape != wanted.shape or actual.dtype != wanted.dtype:
+        raise Mismatch(_compare(caller, _show(returned), _show(wanted)))
+    default_rtol, default_atol = TOLERANCES.get(wanted.dtype, (0.0, 0.0))
+    actual = actual.to(wanted.device)
+    close = torch.isclose(
+        actual,
+        wanted,
+        rtol=default_rtol if rtol is None else rtol,
+        atol=default_atol if atol is None else atol,
+    )
+    if not close.all():
+        text = _compare(caller, _show(returned), _show(wanted))
+        raise Mismatch(text + _first_difference(actual, wanted, close))
+
+
+def _dtype_to_compare_in(result) -> torch.dtype | None:
+    """Return the dtype in which real numbers are compared with what has no dtype of its own.
+
+    It can hold what is expected, and is precise: as an integer 0.5 would be 0, as bool True.
+    """
+    if not isinstance(result, torch.Tensor) or result.dtype is torch.bool or result.is_complex():
+        return None
+    if result.is_floating_point():
+        return torch.promote_types(result.dtype, torch.float32)
+    return torch.float64
+
+
+def _first_difference(actual: torch.Tensor, wanted: torch.Tensor, close: torch.Tensor) -> str:
+    if actual.ndim == 0:
+        return ""
+    wrong = (~close).nonzero()
+    place = tuple(wrong[0].tolist())
+    where = ", ".join(map(str, place))
+    return (
+        f"\n  {len(wrong)} of {actual.numel()} entries differ; the first is [{where}]: "
+        f"{actual[place].item():.6g}, expected {wanted[place].item():.6g}"
+    )
+
+
+def _compare(frame: FrameType | None, returned: str, expected: str) -> str:
+    call = _argument(frame.f_back) if frame and frame.f_back else ""
+    lines = [f"  {call}"] if call else []
+    return "\n".join([*lines, f"    returned  {returned}", f"    expected  {expected}"])
+
+
+def _argument(frame: FrameType, number: int = 0) -> str:
+    """Return the source text of one argument of the call that the frame is making."""
+    source = _source_of_current_call(frame.f_code, frame.f_lasti)
+    try:
+        call = ast.parse(textwrap.dedent(source).strip(), mode="eval").body
+    except SyntaxError:
+        return ""
+    if not isinstance(call, ast.Call) or len(call.args) <= number:
+        return ""
+    return ast.unparse(call.args[number])
+
+
+def _source_of_current_call(code: CodeType, instruction: int) -> str:
+    positions = list(code.co_positions())[instruction // 2]
+    first, last, start, end = positions
+    if None in positions:
+        return ""
+    lines = [linecache.getline(code.co_filename, number) for number in range(first, last + 1)]
+    # Columns count UTF-8 bytes.
+    encoded = [line.encode() for line in lines]
+    encoded[-1] = encoded[-1][:end]
+    encoded[0] = encoded[0][start:]
+    return b"".join(encoded).decode()
+
+
+def _show(value) -> str:
+    """Describe a value in one line, shape and dtype first."""
+    if not isinstance(value, torch.Tensor):
+        text = repr(value)
+        return text if len(text) <= 80 else f"{text[:77]}..."
+    dtype = str(value.dtype).removeprefix("torch.")
+    if value.ndim == 0:
+        return f"the number {value.item():.6g} ({dtype}, shape ())"
+    text = f"a tensor of shape {tuple(value.shape)}, {dtype}"
+    if value.numel() <= 8:
+        rounded = torch.round(value.detach().cpu().double(), decimals=4)
+        text += f": {rounded.tolist()}"
+    return text
+
+
+# ----------------------------------------------------------------------------- by hand
 
 # Library functions that do an exercise's work, by the last part of their names. Functions of
 # C are matched wherever they are, functions of Python in these packages alone.
@@ -800,119 +936,3 @@ def _expect_unused(caller: FrameType, what: str, function, *arguments, **keyword
         f"{_argument(caller, 1)} calls the library's {' and '.join(found)}.\n"
         f"Write the {what} yourself.",
     )
-
-
-def expect_equal(actual, expected) -> None:
-    """Fail unless a shape, whole number, string or list is exactly the expected one."""
-    actual = plain(actual)
-    if isinstance(actual, torch.Tensor) and actual.ndim == 0:
-        actual = actual.item()
-    if isinstance(actual, torch.Size):
-        actual, expected = tuple(actual), tuple(expected)
-    if type(actual) is not type(expected) or actual != expected:
-        raise Mismatch(_compare(inspect.currentframe(), _show(actual), _show(expected)))
-
-
-def expect_close(actual, expected, *, rtol: float | None = None, atol: float | None = None) -> None:
-    """Fail unless a tensor or number has the expected shape, dtype and values.
-
-    Args:
-        actual: the student's result.
-        expected: a tensor, a number or nested lists. The dtype is compared only
-            if this is a tensor; else any real numbers will do, but no truth values.
-        rtol, atol: relative and absolute tolerance; by default those of TOLERANCES.
-    """
-    caller = inspect.currentframe()
-    actual = plain(actual)
-    if isinstance(actual, (int, float)) and not isinstance(actual, bool):
-        actual = torch.tensor(actual, dtype=torch.float64)
-    returned, wanted = actual, expected
-    if not isinstance(expected, torch.Tensor):
-        wanted = torch.tensor(expected, dtype=torch.float64)
-        if dtype := _dtype_to_compare_in(actual):
-            actual, wanted = actual.to(dtype), wanted.to(dtype)
-    if not isinstance(actual, torch.Tensor):
-        raise Mismatch(_compare(caller, _show(returned), _show(wanted)))
-    if actual.shape != wanted.shape or actual.dtype != wanted.dtype:
-        raise Mismatch(_compare(caller, _show(returned), _show(wanted)))
-    default_rtol, default_atol = TOLERANCES.get(wanted.dtype, (0.0, 0.0))
-    actual = actual.to(wanted.device)
-    close = torch.isclose(
-        actual,
-        wanted,
-        rtol=default_rtol if rtol is None else rtol,
-        atol=default_atol if atol is None else atol,
-    )
-    if not close.all():
-        text = _compare(caller, _show(returned), _show(wanted))
-        raise Mismatch(text + _first_difference(actual, wanted, close))
-
-
-def _dtype_to_compare_in(result) -> torch.dtype | None:
-    """Return the dtype in which real numbers are compared with what has no dtype of its own.
-
-    It can hold what is expected, and is precise: as an integer 0.5 would be 0, as bool True.
-    """
-    if not isinstance(result, torch.Tensor) or result.dtype is torch.bool or result.is_complex():
-        return None
-    if result.is_floating_point():
-        return torch.promote_types(result.dtype, torch.float32)
-    return torch.float64
-
-
-def _first_difference(actual: torch.Tensor, wanted: torch.Tensor, close: torch.Tensor) -> str:
-    if actual.ndim == 0:
-        return ""
-    wrong = (~close).nonzero()
-    place = tuple(wrong[0].tolist())
-    where = ", ".join(map(str, place))
-    return (
-        f"\n  {len(wrong)} of {actual.numel()} entries differ; the first is [{where}]: "
-        f"{actual[place].item():.6g}, expected {wanted[place].item():.6g}"
-    )
-
-
-def _compare(frame: FrameType | None, returned: str, expected: str) -> str:
-    call = _argument(frame.f_back) if frame and frame.f_back else ""
-    lines = [f"  {call}"] if call else []
-    return "\n".join([*lines, f"    returned  {returned}", f"    expected  {expected}"])
-
-
-def _argument(frame: FrameType, number: int = 0) -> str:
-    """Return the source text of one argument of the call that the frame is making."""
-    source = _source_of_current_call(frame.f_code, frame.f_lasti)
-    try:
-        call = ast.parse(textwrap.dedent(source).strip(), mode="eval").body
-    except SyntaxError:
-        return ""
-    if not isinstance(call, ast.Call) or len(call.args) <= number:
-        return ""
-    return ast.unparse(call.args[number])
-
-
-def _source_of_current_call(code: CodeType, instruction: int) -> str:
-    positions = list(code.co_positions())[instruction // 2]
-    first, last, start, end = positions
-    if None in positions:
-        return ""
-    lines = [linecache.getline(code.co_filename, number) for number in range(first, last + 1)]
-    # Columns count UTF-8 bytes.
-    encoded = [line.encode() for line in lines]
-    encoded[-1] = encoded[-1][:end]
-    encoded[0] = encoded[0][start:]
-    return b"".join(encoded).decode()
-
-
-def _show(value) -> str:
-    """Describe a value in one line, shape and dtype first."""
-    if not isinstance(value, torch.Tensor):
-        text = repr(value)
-        return text if len(text) <= 80 else f"{text[:77]}..."
-    dtype = str(value.dtype).removeprefix("torch.")
-    if value.ndim == 0:
-        return f"the number {value.item():.6g} ({dtype}, shape ())"
-    text = f"a tensor of shape {tuple(value.shape)}, {dtype}"
-    if value.numel() <= 8:
-        rounded = torch.round(value.detach().cpu().double(), decimals=4)
-        text += f": {rounded.tolist()}"
-    return text

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from autograder.course.compose import Built, compose, dumps
 from autograder.course.config import Course
 from autograder.errors import CourseError
 from autograder.files import hash_of, replace_file
+from autograder.inside import joining
 from autograder.judging.sandbox.kernels import warm_kernels
 from autograder.results.gradebook import course_directory
 
@@ -124,7 +124,7 @@ def _release(course: Course, built: Built, stamps: Stamps, say: Callable[[str], 
     """
     name = built.master.name
     release = course_directory.release(course_directory.folder(course), name)
-    stamp = hash_of(dumps(built.source), course.helper.read_bytes())
+    stamp = hash_of(dumps(built.source), course.helper)
     if stamps.differ(f"{name} release", stamp, release):
         say(f"{name}: nbgrader generate_assignment")
         course_directory.generate_release(course, name)
@@ -141,7 +141,7 @@ def stale(course: Course, built: list[Built]) -> list[str]:
     Raises:
         CourseError: a student file leaks.
     """
-    wanted: dict[str, str] = {"course_helper.py": course.helper.read_text(encoding="utf-8")}
+    wanted: dict[str, str] = {joining.FILE: course.helper}
     wanted |= {f"{each.master.name}.ipynb": dumps(each.student) for each in built}
     lines = []
     for name, text in wanted.items():
@@ -170,7 +170,7 @@ def otter_stamp(course: Course, built: Built) -> str:
 
 def solution_stamp(course: Course, built: Built) -> str:
     """Return a hash of all that the outputs of a solution depend on."""
-    return hash_of(dumps(built.solution), course.helper.read_bytes())
+    return hash_of(dumps(built.solution), course.helper)
 
 
 class Stamps:
@@ -252,7 +252,7 @@ def run_notebook(
         CourseError: no kernel started in a minute, or it died.
     """
     with tempfile.TemporaryDirectory(prefix="notebook-") as place:
-        shutil.copy(course.helper, place)
+        course.write_helper(Path(place))
         environment = {
             **os.environ,
             # Several notebooks run at a time; threads that wait for one another's cores spin.
@@ -286,7 +286,7 @@ def run_notebook(
 def _write_notebooks(course: Course, built: Built, new: Path) -> None:
     students = new / "notebooks"
     students.mkdir(exist_ok=True)
-    shutil.copy(course.helper, students)
+    course.write_helper(students)
     (students / f"{built.master.name}.ipynb").write_text(dumps(built.student), encoding="utf-8")
     _write_source(course, built, new / "nbgrader" / "source")
 
@@ -295,7 +295,7 @@ def _write_source(course: Course, built: Built, folder: Path) -> Path:
     """Write what nbgrader makes a release from into a folder; return its folder there."""
     source = folder / built.master.name
     source.mkdir(parents=True)
-    shutil.copy(course.helper, source)
+    course.write_helper(source)
     (source / f"{built.master.name}.ipynb").write_text(dumps(built.source), encoding="utf-8")
     return source
 

@@ -14,6 +14,7 @@ from autograder.course.config import PACKAGE, Course
 from autograder.course.master import Master
 from autograder.errors import CourseError
 from autograder.files import files_below
+from autograder.inside import joining
 
 PLUGIN = "autograder.judging.otter_plugin.CourseRules"
 # What a grading image needs of the engine, besides the checks and what they share.
@@ -105,7 +106,7 @@ def _generate(course: Course, master: Master, tests: Path, archive: Path, place:
     # Two seconds, with pandas, that looking whether anything changed does not need.
     from otter.generate import main as generate
 
-    shutil.copy(course.helper, place)
+    course.write_helper(place)
     shutil.copytree(course.data, place / "data", ignore=shutil.ignore_patterns("MNIST"))
     (place / "otter_config.json").write_text(config_text(master))
     try:
@@ -114,7 +115,7 @@ def _generate(course: Course, master: Master, tests: Path, archive: Path, place:
                 tests_dir=str(tests),
                 output_path=str(archive),
                 environment=str(course.root / "environment.yml"),
-                files=["course_helper.py", "data"],
+                files=[joining.FILE, "data"],
             )
     except Exception as error:  # whatever otter raises
         raise CourseError(f"otter generate for {master.name} failed: {error}") from None

@@ -26,6 +26,7 @@ from autograder.course.config import Course
 from autograder.course.master import Master
 from autograder.errors import CourseError
 from autograder.files import replace_file
+from autograder.inside import joining
 from autograder.text import some_of
 
 LISTING = ".course-published"
@@ -87,7 +88,7 @@ def student_files(course: Course, built: list[Built]) -> dict[str, bytes]:
         CourseError: a file is missing.
     """
     paths = [course.notebooks / f"{each.master.name}.ipynb" for each in built]
-    paths += [course.notebooks / "course_helper.py", course.root / "environment.yml"]
+    paths += [course.notebooks / joining.FILE, course.root / "environment.yml"]
     paths += data_files(course)
     paths += [course.root / name for name in LICENCES if (course.root / name).is_file()]
     files = {}

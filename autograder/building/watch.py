@@ -19,6 +19,7 @@ from autograder.course.config import Course, load_course
 from autograder.course.master import load_master
 from autograder.errors import CourseError
 from autograder.files import replace_file
+from autograder.inside import joining
 
 POLL_SECONDS = 0.2
 
@@ -49,7 +50,7 @@ class QuickBuild:
         every = tuple(self.names)
         watched = {
             self.root / "course.toml": every,
-            self.course.helper: every,
+            **dict.fromkeys(joining.sources(), every),
             **dict.fromkeys(files_of(self.course.checks, ""), every),
         }
         for name in self.names:
@@ -70,7 +71,7 @@ class QuickBuild:
         self.secrets[name] = leaks.secrets_of(built.master)
         path = course.notebooks / f"{name}.ipynb"
         leaks.scan_text(path, leaks.visible_text_of(built.student), self.secrets)
-        replace_file(course.notebooks / course.helper.name, course.helper.read_bytes())
+        course.write_helper(course.notebooks)
         replace_file(path, dumps(built.student))
         return path
 

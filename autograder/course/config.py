@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.errors import CourseError
+from autograder.files import replace_file
+from autograder.inside import joining
 
 PACKAGE = Path(__file__).resolve().parent.parent
 GITHUB = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?")
@@ -80,8 +82,13 @@ class Course:
         return self.root / "build"
 
     @property
-    def helper(self) -> Path:
-        return PACKAGE / "inside" / "student" / "course_helper.py"
+    def helper(self) -> str:
+        """The text of course_helper.py, which students get beside the notebooks."""
+        return joining.joined()
+
+    def write_helper(self, folder: Path) -> None:
+        """Write course_helper.py into a folder, beside which notebooks find it."""
+        replace_file(folder / joining.FILE, self.helper)
 
     @property
     def names(self) -> list[str]:

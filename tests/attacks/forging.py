@@ -29,7 +29,7 @@ STUB = "def {}(*arguments):\n    raise NotImplementedError"
 # helper by different names.
 HELPERS = """\
 import sys
-helpers = [m for name, m in list(sys.modules.items()) if name.endswith("course_helper")]
+helpers = [m for name, m in list(sys.modules.items()) if "course_helper" in name]
 """
 
 
@@ -96,7 +96,7 @@ import builtins, sys
 def lying(true, answer):
     def function(*arguments, **keywords):
         asked_by = sys._getframe(1).f_globals.get("__name__", "")
-        if asked_by.endswith("course_helper"):
+        if "course_helper" in asked_by:
             return answer
         return true(*arguments, **keywords)
     return function
@@ -831,7 +831,7 @@ def later():
         time.sleep(0.05)
         torch.isclose = lambda *a, **k: torch.tensor(True)
         for name, module in list(sys.modules.items()):
-            if name.endswith(("course_helper", "autograder.judging.judge")):
+            if "course_helper" in name or name.endswith("autograder.judging.judge"):
                 module.run_check = lambda *a, **k: None
 
 threading.Thread(target=later, daemon=True).start()

@@ -4,7 +4,6 @@ import ast
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -25,7 +24,7 @@ NOTEBOOK = "notebooks/01_mini.ipynb"
 def write_notebooks(root) -> None:
     """Bring notebooks/ of a small course up to date, without the slow rest of a build."""
     course = load_course(root)
-    shutil.copy(course.helper, course.notebooks)
+    course.write_helper(course.notebooks)
     for name in course.names:
         text = dumps(compose(course, name).student)
         (course.notebooks / f"{name}.ipynb").write_text(text, encoding="utf-8")
@@ -252,7 +251,7 @@ def test_the_pip_line_names_what_the_notebooks_import(course):
     named = {re.split(r"[<>=]", json.loads(each))[0] for each in line.split()}
     assert named == set(publish.STUDENT_PACKAGES)
     imported = set()
-    texts = [cell.source for cell in code_cells(course)] + [course.helper.read_text()]
+    texts = [cell.source for cell in code_cells(course)] + [course.helper]
     for text in texts:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Import):

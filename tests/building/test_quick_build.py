@@ -32,7 +32,7 @@ def test_it_builds_what_course_build_builds(mini, quick):
     quick.build(NAME)
     course = load_course(mini)
     assert copy_of(mini) == dumps(compose(course, NAME).student)
-    assert (mini / "notebooks" / "course_helper.py").read_bytes() == course.helper.read_bytes()
+    assert (mini / "notebooks" / "course_helper.py").read_text(encoding="utf-8") == course.helper
     assert not (mini / "build").exists()
 
 

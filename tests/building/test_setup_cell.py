@@ -91,7 +91,7 @@ def test_a_notebook_as_colab_has_it_runs_in_colab(mini, tmp_path):
     course = load_course(mini)
     built = compose(course, "01_mini")
     course.notebooks.joinpath("01_mini.ipynb").write_text(dumps(built.student))
-    course.notebooks.joinpath("course_helper.py").write_bytes(course.helper.read_bytes())
+    course.write_helper(course.notebooks)
     Repository(repository).update(student_files(course, [built]))
     identity = ["-c", "user.name=t", "-c", "user.email=t@t"]
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "course"]):

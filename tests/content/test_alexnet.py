@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from PIL import Image
 from torchvision.models import AlexNet_Weights, alexnet
 
-from autograder.inside.student import course_helper
+from tests.support.students_helper import course_helper
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ROOT / "data" / "small_alexnet.npz"

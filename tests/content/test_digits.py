@@ -28,7 +28,7 @@ import pytest
 import torch
 from torchvision.datasets import MNIST
 
-from autograder.inside.student import course_helper
+from tests.support.students_helper import course_helper
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "data" / "digits.npz"

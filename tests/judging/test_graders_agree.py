@@ -73,7 +73,7 @@ def nbgrader_points(
     name = master.name
     write_config(course, out)
     (out / "source" / name).mkdir(parents=True)
-    shutil.copy(course.helper, out / "source" / name)
+    course.write_helper(out / "source" / name)
     source = dumps(source_notebook(course, master))
     (out / "source" / name / f"{name}.ipynb").write_text(source, encoding="utf-8")
     generate_release(course, name, out)

@@ -45,7 +45,7 @@ def outcome(action):
     "place",
     [
         ROOT / "autograder" / "checks",
-        ROOT / "autograder" / "stock.py",
+        ROOT / "autograder" / "judging",
         ROOT / "solutions",
         ROOT / "tests",
         ROOT / "build",
@@ -64,6 +64,14 @@ def test_it_does_not_see(place):
 def test_it_sees_the_data_and_the_helper():
     assert value_of(f"os.listdir({str(ROOT / 'data')!r})", "import os").count("digits.npz") == 1
     assert value_of("len(load_digits(train=False)[1])", "from course_helper import load_digits") > 0
+
+
+def test_its_helper_is_the_one_file_that_students_have(course):
+    """Also when it is imported again; and its star brings the same names."""
+    for statement in ("import course_helper", "importlib.reload(course_helper)"):
+        before = f"import importlib, inspect, course_helper\n{statement}"
+        assert value_of("inspect.getsource(course_helper)", before) == course.helper
+    assert value_of("os.sep", "from course_helper import *") == os.sep
 
 
 def test_it_works_in_an_empty_folder_and_no_two_share_it():

@@ -75,7 +75,7 @@ def run_all(course: Course, built: list[Built], say) -> dict[str, NotebookNode]:
 
 def _stamp(course: Course, built: Built) -> str:
     data = [p.read_bytes() for p in sorted((course.data).glob("*")) if p.is_file()]
-    return hash_of(dumps(built.student), DESCRIBE_FIGURES, course.helper.read_bytes(), *data)
+    return hash_of(dumps(built.student), DESCRIBE_FIGURES, course.helper, *data)
 
 
 def _place(course: Course, built: Built) -> Path:

@@ -1,1 +1,1 @@
-"""What students get besides the notebooks: course_helper.py, copied to notebooks/."""
+"""What students get besides the notebooks: course_helper, joined to one file in notebooks/."""

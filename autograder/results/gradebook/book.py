@@ -29,6 +29,7 @@ from autograder.course.config import Course
 from autograder.course.master import Master
 from autograder.errors import CourseError
 from autograder.files import copy_marks, exclusive, replace_file
+from autograder.inside import joining
 from autograder.results.feedback import write_feedback
 from autograder.results.gradebook import course_directory
 from autograder.results.gradebook.autograded import graded_notebook, marks_of, text_of
@@ -132,7 +133,7 @@ class Book:
             if not self._is_prepared(master.name, source, release):
                 self.refuse_other_cells(master)
                 folder = self.out / "source" / master.name
-                replace_file(folder / self.course.helper.name, self.course.helper.read_bytes())
+                self.course.write_helper(folder)
                 replace_file(folder / f"{master.name}.ipynb", dumps(source))
                 course_directory.generate_release(self.course, master.name, self.out)
         self._set_due_date(master.name)
@@ -288,7 +289,7 @@ class Book:
         wanted = {
             self.out / "source" / name / f"{name}.ipynb": dumps(source),
             path: dumps(release),
-            path.with_name(self.course.helper.name): self.course.helper.read_text("utf-8"),
+            path.with_name(joining.FILE): self.course.helper,
         }
         if any(not p.is_file() or p.read_text("utf-8") != text for p, text in wanted.items()):
             return False
