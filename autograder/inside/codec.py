@@ -12,11 +12,13 @@ import base64
 import json
 import math
 from collections.abc import Callable
+from typing import Any, TypeAlias, TypeGuard
 
 import torch
 
 from autograder.inside.limits import VALUE_BYTES, VALUE_ITEMS
 
+Message: TypeAlias = dict[str, Any]  # as JSON has it: what is in it, only its parts tell
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -34,7 +36,7 @@ DTYPES = {
 }
 
 
-def is_plain_tensor(value) -> bool:
+def is_plain_tensor(value: object) -> TypeGuard[torch.Tensor]:
     """Tell whether a value is a dense tensor, of no subclass, that records no gradient."""
     return (
         type(value) is torch.Tensor
@@ -45,7 +47,7 @@ def is_plain_tensor(value) -> bool:
     )
 
 
-def pack_tensor(tensor: torch.Tensor) -> dict:
+def pack_tensor(tensor: torch.Tensor) -> Message:
     """Return the JSON form of a tensor of any device, without its graph."""
     flat = tensor.detach().as_subclass(torch.Tensor).cpu().contiguous().flatten()
     data = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
@@ -56,7 +58,7 @@ def pack_tensor(tensor: torch.Tensor) -> dict:
     }
 
 
-def unpack_tensor(packed: dict) -> torch.Tensor:
+def unpack_tensor(packed: Message) -> torch.Tensor:
     """Return the tensor of a JSON form.
 
     Raises:
@@ -71,13 +73,14 @@ def unpack_tensor(packed: dict) -> torch.Tensor:
     return torch.frombuffer(data, dtype=torch.uint8).view(dtype).reshape(packed["shape"])
 
 
-def refuse_large(value) -> None:
+def refuse_large(value: object) -> None:
     """Refuse a value that nobody should wait for, before any of it is encoded.
 
     Raises:
         ValueError: it is too large; what holds itself is without end.
     """
-    items, size, waiting = 0, 0, [value]
+    items, size = 0, 0
+    waiting: list[Any] = [value]
     while waiting:
         each = waiting.pop()
         items += 1
@@ -102,7 +105,11 @@ def _ignore(tensor: torch.Tensor) -> None:
     """The default of encode and decode: nobody wants to know which tensors crossed."""
 
 
-def encode(value, to_handle: Callable[[object], int], saw_tensor=_ignore):
+def encode(
+    value: Any,
+    to_handle: Callable[[object], int],
+    saw_tensor: Callable[[torch.Tensor], object] = _ignore,
+) -> Any:
     """Return the JSON form of a value.
 
     Args:
@@ -129,7 +136,11 @@ def encode(value, to_handle: Callable[[object], int], saw_tensor=_ignore):
     return {"handle": to_handle(value)}
 
 
-def decode(packed, from_handle: Callable[[int], object], saw_tensor=_ignore):
+def decode(
+    packed: object,
+    from_handle: Callable[[int], object],
+    saw_tensor: Callable[[torch.Tensor], object] = _ignore,
+) -> Any:
     """Return the value of a JSON form.
 
     Args:
@@ -148,13 +159,19 @@ def decode(packed, from_handle: Callable[[int], object], saw_tensor=_ignore):
         tensor = unpack_tensor(packed)
         saw_tensor(tensor)
         return tensor
+    kind: str | None
+    body: Any
     kind, body = next(iter(packed.items()), (None, None))
     if kind in ("list", "tuple", "Size"):
         items = [decode(item, from_handle, saw_tensor) for item in body]
         return {"list": list, "tuple": tuple, "Size": torch.Size}[kind](items)
     if kind == "dict":
         return {key: decode(item, from_handle, saw_tensor) for key, item in body.items()}
-    simple = {"float": float, "dtype": DTYPES.__getitem__, "device": torch.device}
+    simple: dict[str, Callable[[Any], object]] = {
+        "float": float,
+        "dtype": DTYPES.__getitem__,
+        "device": torch.device,
+    }
     if kind in simple:
         return simple[kind](body)
     if kind == "handle" and type(body) is int:
@@ -162,11 +179,11 @@ def decode(packed, from_handle: Callable[[int], object], saw_tensor=_ignore):
     raise ValueError(f"no such form: {kind!r:.80}")
 
 
-def dumps(message: dict) -> bytes:
+def dumps(message: Message) -> bytes:
     """Return a message of JSON forms as bytes."""
     return json.dumps(message).encode()
 
 
-def loads(data: bytes) -> dict:
+def loads(data: bytes) -> Any:
     """Return the message of these bytes."""
     return json.loads(data)
