@@ -1,22 +1,40 @@
-# Two commands on a bare machine with Python 3.11+ and make: `make demo` and `make test`.
+# On a bare machine with Python 3.11+ and make: `make demo`, and `make quick`, `test` or `proof`.
 BIN := .venv/bin
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # The Python of .venv, if it will do. PYTHON=... asks for another, and .venv is made anew with it.
 PYTHON ?= $(shell $(BIN)/python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(BIN)/python || echo python3)
 
-.PHONY: demo test environment constraints clean
+# All tests of a file run in one worker: they share what a long fixture has made.
+PYTEST := $(BIN)/pytest -rs --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 10
+
+.PHONY: demo quick test proof laws built environment constraints clean
 
 demo: environment
 	$(BIN)/course demo
 
-# One worker has all tests of a file: they share what a long fixture has made.
-test: environment
+# While you work: laws, types, and the tests that start no kernel, grader or browser.
+quick: environment laws
+	$(PYTEST) -m "not slow"
+
+# What CI runs: of every kind that can go wrong a case; what was proved before is remembered.
+test: environment laws built
+	$(BIN)/course prove
+	$(PYTEST)
+
+# Before a release: all answers under all graders, all attacks; nothing is remembered.
+proof: environment laws built
+	$(BIN)/course prove --everything
+	COURSE_PROOF=everything $(PYTEST)
+
+laws:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+built:
 	$(BIN)/course build
 	$(BIN)/course build --check
-	$(BIN)/course prove
-	$(BIN)/pytest -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 # Mends .venv, too; does nothing if it is sound. Isolated, so that no PYTHONPATH comes between.
 environment:

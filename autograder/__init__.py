@@ -32,4 +32,4 @@ import sys
 
 # nbformat imports jsonschema, and that every checker of formats that is installed. This one,
 # for international web addresses, needs 2.5 s each time; no notebook has such an address.
-sys.modules.setdefault("rfc3987_syntax", None)
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None: it is not there

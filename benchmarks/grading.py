@@ -42,6 +42,7 @@ import click
 import matplotlib.pyplot as plt
 import nbformat
 import psutil
+from IPython.core.interactiveshell import InteractiveShell
 from nbgrader.api import Gradebook
 from rich.console import Console
 from rich.table import Table
@@ -88,7 +89,8 @@ class Watch:
     """Samples the memory that this process's children hold together."""
 
     def __enter__(self) -> Watch:
-        self.samples, self.ended = [], threading.Event()
+        self.samples: list[tuple[float, int]] = []
+        self.ended = threading.Event()
         self.began = time.monotonic()
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
@@ -226,7 +228,7 @@ def warm_seconds(course: Course, built: dict[str, Built], folder: Path) -> tuple
         those with IPython as it is, and those without its tracebacks.
     """
     import autograder.inside.preload  # noqa: F401
-    from autograder.inside.agent import InteractiveShell, Shell
+    from autograder.inside.agent import Shell
 
     sys.path.insert(0, str(course.notebooks))
     os.environ |= {"COURSE_DATA": str(course.data), "COURSE_STATIC_FIGURES": "1"}
@@ -238,7 +240,7 @@ def warm_seconds(course: Course, built: dict[str, Built], folder: Path) -> tuple
         shell = kind(config=config)
         before = _cpu_seconds()
         for number, path in enumerate(paths):
-            if number >= os.cpu_count():
+            if number >= (os.cpu_count() or 1):
                 os.wait()
             if os.fork() == 0:
                 judge_warm(path.stem, path, shell)
@@ -246,7 +248,8 @@ def warm_seconds(course: Course, built: dict[str, Built], folder: Path) -> tuple
             while True:
                 os.wait()
         taken.append((_cpu_seconds() - before) / len(paths))
-    return tuple(taken)
+    as_it_is, without_tracebacks = taken
+    return as_it_is, without_tracebacks
 
 
 def judge_warm(name: str, path: Path, shell) -> None:

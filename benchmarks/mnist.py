@@ -135,6 +135,7 @@ class Whitening(nn.Module):
     """
 
     SIZE, STRIDE, MARGIN = 4, 2, 1
+    weight: torch.Tensor
 
     def __init__(self, images: torch.Tensor, filters: int) -> None:
         super().__init__()
@@ -174,7 +175,8 @@ def course_net(plan: Plan, images: torch.Tensor) -> nn.Module:
         nn.Flatten(),
         nn.Linear(third * 3 * 3, CLASSES),
     )
-    return model.to(images.device, memory_format=torch.channels_last)
+    # torch's types do not know of a module in another memory format.
+    return model.to(images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def one_cycle(progress: float, warm_up: float = 0.25) -> float:
@@ -238,7 +240,7 @@ def predict(
     margin = max(abs(move) for view in views for move in view)
     padded = functional.pad(images, [margin] * 4, value=images.min().item())
     height, width = images.shape[-2:]
-    total = 0
+    total = torch.zeros((), device=images.device)
     for down, right in views:
         top, left = margin - down, margin - right
         moved = padded[..., top : top + height, left : left + width]

@@ -24,10 +24,11 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
+from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -62,7 +63,9 @@ def use_course_style() -> None:
     )
 
 
-def play(draw, **controls: tuple[float, float, float, float] | list[str]) -> None:
+def play(
+    draw: Callable[..., object], **controls: tuple[float, float, float, float] | list[str]
+) -> None:
     """Draw a figure that sliders and menus change; where widgets do not run draw it once.
 
     They do not run without the package ipywidgets, nor in a notebook that is executed
@@ -83,7 +86,7 @@ def play(draw, **controls: tuple[float, float, float, float] | list[str]) -> Non
         draw(**starts)
         return
 
-    def widget(control):
+    def widget(control: tuple[float, float, float, float] | list[str]) -> object:
         if isinstance(control, list):
             return ipywidgets.Dropdown(options=control)
         start, low, high, step = control
@@ -245,7 +248,9 @@ def _load_shipped_digits(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
     return _say_which((images[part], labels[part]), "shipped digits", path)
 
 
-def _say_which(digits, name: str, place: Path):
+def _say_which(
+    digits: tuple[torch.Tensor, torch.Tensor], name: str, place: Path
+) -> tuple[torch.Tensor, torch.Tensor]:
     print(f"Digits: {name}, {len(digits[1]):,} images, from {place}")
     return digits
 
@@ -330,7 +335,7 @@ def _download(url: str, path: Path) -> None:
     import urllib.request
 
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    news: queue.Queue = queue.Queue()
+    news: queue.Queue[int | Exception | None] = queue.Queue()
     given_up = threading.Event()
 
     def fetch() -> None:
@@ -388,7 +393,7 @@ def _load_small_alexnet() -> tuple[torch.nn.Module, list[str], int]:
     return model, categories, 64
 
 
-def small_alexnet(weights) -> torch.nn.Module:
+def small_alexnet(weights: Mapping[str, Any]) -> torch.nn.Module:
     """Return torchvision's AlexNet with layers as wide as these weights, in evaluation mode.
 
     Args:
@@ -408,7 +413,8 @@ def small_alexnet(weights) -> torch.nn.Module:
     model.avgpool = torch.nn.AdaptiveAvgPool2d(SMALL_POOLED)
     state = {name: torch.from_numpy(weights[name]).float() for name in model.state_dict()}
     model.load_state_dict(state, assign=True)
-    return model.eval()
+    network: torch.nn.Module = model.eval()
+    return network
 
 
 # ----------------------------------------------------------------------------- failures
@@ -484,7 +490,7 @@ def describe_error(error: BaseException, *passed_over: str) -> str:
 
 
 @contextlib.contextmanager
-def waits_for(*exercises: str):
+def waits_for(*exercises: str) -> Iterator[None]:
     """Run a cell that uses your solutions; say so calmly while one is not written yet.
 
     Args:
@@ -507,7 +513,7 @@ class TimeLimit(BaseException):
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float, by_the_clock: float = 0.0):
+def time_limit(seconds: float, by_the_clock: float = 0.0) -> Iterator[None]:
     """Raise TimeLimit in the block after this many seconds; limits nest.
 
     Signals interrupt only a main thread on Unix; elsewhere there is no limit.
@@ -524,7 +530,7 @@ def time_limit(seconds: float, by_the_clock: float = 0.0):
         yield
         return
 
-    def stop(number, frame):
+    def stop(number: int, frame: FrameType | None) -> None:
         unused = seconds - (time.process_time() - computed)
         left = min(unused, by_the_clock - (time.monotonic() - began))
         if left <= 0:
@@ -552,7 +558,9 @@ NOTEBOOK_CHECK_SECONDS = 20.0
 BUSY_FACTOR, BUSY_SECONDS = 2.5, 25.0
 
 
-def check(exercise: str, *, points: float, hint: str, hidden: bool = False):
+def check(
+    exercise: str, *, points: float, hint: str, hidden: bool = False
+) -> Callable[[FunctionType], None]:
     """Run the decorated function as a public check of an exercise, at once.
 
     The function's parameters are names that you define in this notebook. Nothing
@@ -566,7 +574,7 @@ def check(exercise: str, *, points: float, hint: str, hidden: bool = False):
         hidden: always False in a notebook; hidden checks run when you are graded.
     """
 
-    def run(function) -> None:
+    def run(function: FunctionType) -> None:
         title = function.__name__.replace("_", " ")
         failure = run_check(function, function.__globals__, NOTEBOOK_CHECK_SECONDS)
         if failure is None:
@@ -585,7 +593,9 @@ def _points(points: float) -> str:
     return "point" if points == 1 else "points"
 
 
-def run_check(function, names, seconds: float = CHECK_SECONDS) -> Failure | None:
+def run_check(
+    function: Callable[..., object], names: Mapping[str, object], seconds: float = CHECK_SECONDS
+) -> Failure | None:
     """Call a check with the objects its parameters name; return None if it passes.
 
     Warnings, and what the student's code prints to stderr, are dropped: nbgrader
@@ -646,11 +656,11 @@ class StudentSide:
     student's process (autograder.judging.session).
     """
 
-    def inside(self, path: str):
+    def inside(self, path: str) -> Any:
         """Return the object with this dotted path, such as ``torch.nn.Linear``."""
         return pkgutil.resolve_name(path)
 
-    def plain(self, value):
+    def plain(self, value: object) -> Any:
         """Return a copy of a value that belongs to the check: a tensor loses its graph."""
         return value.detach().clone() if isinstance(value, torch.Tensor) else value
 
@@ -659,19 +669,22 @@ THIS_PROCESS = StudentSide()
 student_side = contextvars.ContextVar("student_side", default=THIS_PROCESS)
 
 
-def inside(path: str):
+def inside(path: str) -> Any:
     """Return a library object as the student's process sees it, such as ``torch.nn.Linear``."""
     return student_side.get().inside(path)
 
 
-def plain(value):
+def plain(value: object) -> Any:
     """Return the value of a result: a tensor without its graph, a number, a string."""
     return student_side.get().plain(value)
 
 
-def parameter(values) -> torch.Tensor:
+def parameter(values: object) -> torch.nn.Parameter:
     """Return a new tensor with these values that records gradients."""
-    return inside("torch.nn.Parameter")(torch.as_tensor(values).detach().clone())
+    made: torch.nn.Parameter = inside("torch.nn.Parameter")(
+        torch.as_tensor(values).detach().clone()
+    )
+    return made
 
 
 def numbers(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -697,7 +710,7 @@ def expect(condition: bool, message: str) -> None:
         raise Mismatch(textwrap.indent(message, "  "))
 
 
-def expect_equal(actual, expected) -> None:
+def expect_equal(actual: object, expected: Any) -> None:
     """Fail unless a shape, whole number, string or list is exactly the expected one."""
     actual = plain(actual)
     if isinstance(actual, torch.Tensor) and actual.ndim == 0:
@@ -708,7 +721,9 @@ def expect_equal(actual, expected) -> None:
         raise Mismatch(_compare(inspect.currentframe(), _show(actual), _show(expected)))
 
 
-def expect_close(actual, expected, *, rtol: float | None = None, atol: float | None = None) -> None:
+def expect_close(
+    actual: Any, expected: Any, *, rtol: float | None = None, atol: float | None = None
+) -> None:
     """Fail unless a tensor or number has the expected shape, dtype and values.
 
     Args:
@@ -743,7 +758,7 @@ def expect_close(actual, expected, *, rtol: float | None = None, atol: float | N
         raise Mismatch(text + _first_difference(actual, wanted, close))
 
 
-def _dtype_to_compare_in(result) -> torch.dtype | None:
+def _dtype_to_compare_in(result: object) -> torch.dtype | None:
     """Return the dtype in which real numbers are compared with what has no dtype of its own.
 
     It can hold what is expected, and is precise: as an integer 0.5 would be 0, as bool True.
@@ -788,7 +803,7 @@ def _argument(frame: FrameType, number: int = 0) -> str:
 def _source_of_current_call(code: CodeType, instruction: int) -> str:
     positions = list(code.co_positions())[instruction // 2]
     first, last, start, end = positions
-    if None in positions:
+    if first is None or last is None or start is None or end is None:
         return ""
     lines = [linecache.getline(code.co_filename, number) for number in range(first, last + 1)]
     # Columns count UTF-8 bytes.
@@ -798,7 +813,7 @@ def _source_of_current_call(code: CodeType, instruction: int) -> str:
     return b"".join(encoded).decode()
 
 
-def _show(value) -> str:
+def _show(value: object) -> str:
     """Describe a value in one line, shape and dtype first."""
     if not isinstance(value, torch.Tensor):
         text = repr(value)
@@ -840,10 +855,16 @@ class _Operators(TorchDispatchMode):
     """Notices torch's operators, below its functions and whatever compiles or wraps these."""
 
     def __init__(self, notice: Callable[[str], None]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch says nothing of its type
         self.notice = notice
 
-    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self,
+        operator: torch._ops.OpOverload,
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
         self.notice(operator.__name__.partition(".")[0])
         if torch._C._current_graph_task_id() != -1:  # the engine runs, however it was called
             self.notice("run_backward")
@@ -854,7 +875,9 @@ class _Operators(TorchDispatchMode):
 _LIBRARY_CALL = (torch.ones(1, 1, 3), torch.ones(1, 1, 2))
 
 
-def library_calls(what: str, function, *arguments, **keywords) -> list[str]:
+def library_calls(
+    what: str, function: Callable[..., object], *arguments: object, **keywords: object
+) -> list[str]:
     """Call a function and return the library functions that did its work, such as ``conv2d``.
 
     They are noticed as they run, so another name for them or a module around them does
@@ -867,8 +890,9 @@ def library_calls(what: str, function, *arguments, **keywords) -> list[str]:
     found: dict[str, None] = {}
     below: dict[str, None] = {}
 
-    def notice(frame: FrameType, event: str, called) -> None:
-        names, kinds = [], []
+    def notice(frame: FrameType, event: str, called: Any) -> None:
+        names: list[str] = []
+        kinds: list[str] = []
         if event == "c_call":
             names = [called.__name__]
             # This function switches the profiler off itself.
@@ -905,7 +929,8 @@ def _students_threads() -> list[str]:
     Jupyter's own threads run modules. An import gives these a ``__spec__``; a cell has none.
     """
     passed_over = {threading.get_ident(), threading.main_thread().ident}
-    found = {}
+    found: dict[str, None] = {}
+    frame: FrameType | None
     for thread, frame in sys._current_frames().items():
         while frame and thread not in passed_over:
             if frame.f_globals.get("__spec__") is None:
@@ -915,18 +940,28 @@ def _students_threads() -> list[str]:
     return list(found)
 
 
-def expect_written_by_hand(what: str, function, *arguments, **keywords) -> None:
+def expect_written_by_hand(
+    what: str, function: Callable[..., object], *arguments: object, **keywords: object
+) -> None:
     """Fail if a call raises, or lets a library do what the exercise asks for; see library_calls."""
     function(*arguments, **keywords)
-    _expect_unused(inspect.currentframe().f_back, what, function, *arguments, **keywords)
+    _expect_unused(sys._getframe(1), what, function, *arguments, **keywords)
 
 
-def expect_library_unused(what: str, function, *arguments, **keywords) -> None:
+def expect_library_unused(
+    what: str, function: Callable[..., object], *arguments: object, **keywords: object
+) -> None:
     """Fail if a call that can be made only once lets a library do the work."""
-    _expect_unused(inspect.currentframe().f_back, what, function, *arguments, **keywords)
+    _expect_unused(sys._getframe(1), what, function, *arguments, **keywords)
 
 
-def _expect_unused(caller: FrameType, what: str, function, *arguments, **keywords) -> None:
+def _expect_unused(
+    caller: FrameType,
+    what: str,
+    function: Callable[..., object],
+    *arguments: object,
+    **keywords: object,
+) -> None:
     watch = inside(f"{__name__}.library_calls")
     seen = watch("convolution", inside("torch.nn.functional.conv1d"), *_LIBRARY_CALL)
     expect("conv1d" in seen, "The functions of course_helper are not those of the course any more.")

@@ -124,7 +124,9 @@ def readme(course: Course, masters: list[Master]) -> str:
     try:
         environment = yaml.safe_load(path.read_text(encoding="utf-8"))
         name = environment["name"]
-        pip = next((d["pip"] for d in environment["dependencies"] if isinstance(d, dict)), [])
+        pip: list[str] = next(
+            (d["pip"] for d in environment["dependencies"] if isinstance(d, dict)), []
+        )
     except (yaml.YAMLError, KeyError, TypeError):
         raise CourseError(
             "it is not an environment of conda with name and dependencies", path
@@ -164,7 +166,7 @@ def refuse_leaks(files: dict[str, bytes], masters: list[Master]) -> None:
         try:
             leaks.scan(Path(folder), masters)
         except CourseError as error:
-            where = error.path.relative_to(folder)
+            where = error.path.relative_to(folder) if error.path else None
             raise CourseError(f"{error.message}; nothing is published", where) from None
 
 

@@ -167,7 +167,8 @@ def mend() -> None:
         run("pip", "install", *options, "--constraint", CONSTRAINTS, "uv")
     # What has its metadata counts as installed, whatever else is gone.
     again = [f"--reinstall-package={package.name}" for package in packages() if package.gone]
-    places = ["--python", PYTHON, "--constraint", CONSTRAINTS, "--build-constraint", CONSTRAINTS]
+    places: list[str | Path] = ["--python", PYTHON, "--constraint", CONSTRAINTS]
+    places += ["--build-constraint", CONSTRAINTS]
     # Editable, so that only a change of the dependencies asks for a new installation.
     run("uv", "pip", "install", *places, *again, "--editable", ".[test]")
     versions = {package.name: package.version for package in packages()}
@@ -204,7 +205,7 @@ def is_sound(name: str) -> bool:
 
 def runs(module: str) -> bool:
     """Tell whether a program of .venv starts."""
-    command = [PYTHON, "-m", module, "--version"]
+    command: list[str | Path] = [PYTHON, "-m", module, "--version"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

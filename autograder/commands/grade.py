@@ -455,7 +455,8 @@ def _tell(
             console.print(score_table(master, mine, console.width))
         else:
             console.print(f"{name}: {students} submissions; their points are in report.html")
-    for refused in (*done.results, *unplaced):
+    judged_or_not: list[Result | Submission] = [*done.results, *unplaced]
+    for refused in judged_or_not:
         if refused.problem:
             said = f"[red]{refused.student} could not be graded:[/red]"
             console.print(f"{said} {escape(refused.problem)}", soft_wrap=True)

@@ -148,15 +148,20 @@ def pinned(root: Path) -> dict[str, str]:
 
     Without the package packaging, those that hold on every system.
     """
-    try:
-        from packaging.markers import Marker
-    except Exception:  # a broken library may raise anything
-        Marker = None  # noqa: N806
     path = root / "constraints.txt"
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     pins = {}
     for pin in filter(None, map(PIN.match, text.splitlines())):
         marker = pin["marker"]
-        if not marker or (Marker and Marker(marker).evaluate()):
+        if not marker or _holds(marker):
             pins[normal(pin["name"])] = pin["version"]
     return pins
+
+
+def _holds(marker: str) -> bool:
+    """Tell whether a marker is true of this system; without the package packaging none is."""
+    try:
+        from packaging.markers import Marker
+    except Exception:  # a broken library may raise anything
+        return False
+    return Marker(marker).evaluate()

@@ -13,9 +13,9 @@ def nbgrader_settings(cell: NotebookNode) -> dict:
     return cell.metadata.get("nbgrader", {})
 
 
-def grade_id(cell: NotebookNode) -> str | None:
-    """Return the id by which nbgrader knows a cell."""
-    return nbgrader_settings(cell).get("grade_id")
+def grade_id(cell: NotebookNode) -> str:
+    """Return the id by which nbgrader knows a cell; "" if it knows none."""
+    return nbgrader_settings(cell).get("grade_id") or ""
 
 
 def is_run(cell: NotebookNode) -> bool:

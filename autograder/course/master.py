@@ -260,7 +260,7 @@ def _load_checks(course: Course, name: str, exercises: list[str]) -> list[Check]
         checks = load_checks(name, course.checks)
     except SyntaxError as error:
         raise CourseError(
-            f"not valid Python: {error.msg}", Path(error.filename), error.lineno
+            f"not valid Python: {error.msg}", Path(error.filename or module), error.lineno
         ) from None
     for check in checks:
         _check_check(check, [check.name for check in checks], exercises)

@@ -11,6 +11,7 @@ import os
 import pkgutil
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from typing import Any
 
 import torch
 from IPython.core.interactiveshell import InteractiveShell
@@ -54,7 +55,7 @@ def serve(connection: Connection, folder: str) -> None:
 class Shell(InteractiveShell):
     """A shell without history, and without tracebacks: nobody sees them, and they take long."""
 
-    def showtraceback(self, *arguments, **keywords) -> None:
+    def showtraceback(self, *arguments: object, **keywords: object) -> None:
         pass
 
 
@@ -65,7 +66,7 @@ def shell() -> Shell:
     return Shell.instance(config=config)
 
 
-def describe_cell_error(error: BaseException | None) -> str:
+def describe_cell_error(error: BaseException) -> str:
     """Say what a cell raised, and where."""
     if isinstance(error, SyntaxError) and error.text:
         return (
@@ -78,11 +79,11 @@ class Agent:
     """Holds the student's namespace and the objects that the trusted side has handles of."""
 
     def __init__(self) -> None:
-        self.shell = shell()
+        self.shell: InteractiveShell = shell()
         self.objects: list[object] = []
         self.raised: BaseException | None = None  # by the last cell that failed
 
-    def reply(self, request: dict) -> bytes:
+    def reply(self, request: codec.Message) -> bytes:
         """Carry out one request; return the bytes of the answer, which has the request's number."""
         number = {"number": request["number"]}
         try:
@@ -90,11 +91,11 @@ class Agent:
         except Exception as error:  # a number of a million digits is no JSON
             return codec.dumps(self.describe(error) | number)
 
-    def answer(self, request: dict) -> dict:
+    def answer(self, request: codec.Message) -> codec.Message:
         """Carry out one request; an exception becomes an answer, too."""
-        actions: dict[str, Callable[[dict], object]] = {
+        actions: dict[str, Callable[[codec.Message], object]] = {
             "execute": self.execute,
-            "problem": lambda request: describe_cell_error(self.raised),
+            "problem": self.problem,
             "begin": self.begin,
             "names": self.names,
             "inside": lambda request: pkgutil.resolve_name(request["path"]),
@@ -108,7 +109,7 @@ class Agent:
         except BaseException as error:
             return self.describe(error)
 
-    def describe(self, error: BaseException) -> dict:
+    def describe(self, error: BaseException) -> codec.Message:
         """Return the answer that tells of an exception, of which nobody knows what it does."""
         if isinstance(error, TimeLimit):
             return {"timeout": True}
@@ -124,7 +125,7 @@ class Agent:
             "text": text[:MESSAGE_CHARACTERS],
         }
 
-    def encode(self, value):
+    def encode(self, value: object) -> Any:
         """Return the JSON form of a value; keep the object itself if it is not plain."""
         codec.refuse_large(value)
         return codec.encode(value, self.keep)
@@ -133,31 +134,36 @@ class Agent:
         self.objects.append(value)
         return len(self.objects) - 1
 
-    def execute(self, request: dict) -> bool:
+    def execute(self, request: codec.Message) -> bool:
         """Run a cell as IPython does; tell whether it ended without an exception."""
         result = self.shell.run_cell(request["source"], store_history=False)
         if isinstance(result.error_in_exec, TimeLimit):
             raise result.error_in_exec
         if error := result.error_before_exec or result.error_in_exec:
             self.raised = error
-        return result.success
+        success: bool = result.success
+        return success
 
-    def begin(self, request: dict) -> dict:
+    def problem(self, request: codec.Message) -> str:
+        """Say what the last cell that failed has raised, and where."""
+        return describe_cell_error(self.raised) if self.raised else ""
+
+    def begin(self, request: codec.Message) -> codec.Message:
         """Start a check: forget the handles of the last one, seed, and return what it names."""
         self.objects.clear()
         seed_everything(0)
         return self.names(request)
 
-    def names(self, request: dict) -> dict:
+    def names(self, request: codec.Message) -> codec.Message:
         """Return the objects of those names that there are."""
         names = self.shell.user_ns
         return {name: names[name] for name in request["names"] if name in names}
 
-    def call(self, request: dict) -> dict:
+    def call(self, request: codec.Message) -> codec.Message:
         """Call an object; answer with the result and the tensor arguments it changed."""
         tensors: list[torch.Tensor] = []
 
-        def decode(packed):
+        def decode(packed: object) -> Any:
             return codec.decode(packed, self.objects.__getitem__, tensors.append)
 
         function = decode(request["function"])
@@ -172,7 +178,7 @@ class Agent:
         }
         return {"value": self.encode(result), "changed": changed}
 
-    def fetch(self, request: dict) -> object:
+    def fetch(self, request: codec.Message) -> object:
         """Return the value of a kept tensor, or describe another object."""
         value = self.objects[request["handle"]]
         if not isinstance(value, torch.Tensor):

@@ -12,11 +12,13 @@ import base64
 import json
 import math
 from collections.abc import Callable
+from typing import Any, TypeAlias, TypeGuard
 
 import torch
 
 from autograder.inside.limits import VALUE_BYTES, VALUE_ITEMS
 
+Message: TypeAlias = dict[str, Any]  # as JSON has it: what is in it, only its parts tell
 MOST_DIMENSIONS, MOST_SIZE = 64, 1 << 63  # of a tensor's shape
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -35,7 +37,7 @@ DTYPES = {
 }
 
 
-def is_plain_tensor(value) -> bool:
+def is_plain_tensor(value: object) -> TypeGuard[torch.Tensor]:
     """Tell whether a value is a dense tensor, of no subclass, that records no gradient."""
     return (
         type(value) is torch.Tensor
@@ -46,7 +48,7 @@ def is_plain_tensor(value) -> bool:
     )
 
 
-def pack_tensor(tensor: torch.Tensor) -> dict:
+def pack_tensor(tensor: torch.Tensor) -> Message:
     """Return the JSON form of a tensor of any device, without its graph."""
     flat = tensor.detach().as_subclass(torch.Tensor).cpu().contiguous().flatten()
     data = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
@@ -57,7 +59,7 @@ def pack_tensor(tensor: torch.Tensor) -> dict:
     }
 
 
-def unpack_tensor(packed: dict) -> torch.Tensor:
+def unpack_tensor(packed: Message) -> torch.Tensor:
     """Return the tensor of a JSON form, which takes no more bytes than the form.
 
     Raises:
@@ -89,13 +91,14 @@ def _is_shape(shape: object) -> bool:
     )
 
 
-def refuse_large(value) -> None:
+def refuse_large(value: object) -> None:
     """Refuse a value that nobody should wait for, before any of it is encoded.
 
     Raises:
         ValueError: it is too large; what holds itself is without end.
     """
-    items, size, waiting = 0, 0, [value]
+    items, size = 0, 0
+    waiting: list[Any] = [value]
     while waiting:
         each = waiting.pop()
         items += 1
@@ -120,7 +123,11 @@ def _ignore(tensor: torch.Tensor) -> None:
     """The default of encode and decode: nobody wants to know which tensors crossed."""
 
 
-def encode(value, to_handle: Callable[[object], int], saw_tensor=_ignore):
+def encode(
+    value: Any,
+    to_handle: Callable[[object], int],
+    saw_tensor: Callable[[torch.Tensor], object] = _ignore,
+) -> Any:
     """Return the JSON form of a value.
 
     Args:
@@ -147,7 +154,11 @@ def encode(value, to_handle: Callable[[object], int], saw_tensor=_ignore):
     return {"handle": to_handle(value)}
 
 
-def decode(packed, from_handle: Callable[[int], object], saw_tensor=_ignore):
+def decode(
+    packed: object,
+    from_handle: Callable[[int], object],
+    saw_tensor: Callable[[torch.Tensor], object] = _ignore,
+) -> Any:
     """Return the value of a JSON form.
 
     Args:
@@ -205,11 +216,11 @@ def _device(name: str) -> torch.device:
         raise ValueError(f"no such device: {name!r:.80}") from None
 
 
-def dumps(message: dict) -> bytes:
+def dumps(message: Message) -> bytes:
     """Return a message of JSON forms as bytes."""
     return json.dumps(message).encode()
 
 
-def loads(data: bytes) -> dict:
+def loads(data: bytes) -> Any:
     """Return the message of these bytes."""
     return json.loads(data)

@@ -17,7 +17,7 @@ import importlib.abc
 import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -82,7 +82,14 @@ def _import_blocks(imports: dict[str, set[str]]) -> list[str]:
     return ["\n".join(block) for block in blocks.values() if block]
 
 
-class OneFile(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+class _Joiner(SourceFileLoader):
+    """Reads what was joined where a file would be read."""
+
+    def get_data(self, path: str) -> bytes:
+        return joined().encode()
+
+
+class OneFile(importlib.abc.MetaPathFinder):
     """Lets ``import course_helper`` give the joined module, which lies nowhere as a file."""
 
     def find_spec(
@@ -90,11 +97,5 @@ class OneFile(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
     ) -> ModuleSpec | None:
         if fullname != FOLDER.name:
             return None
-        return importlib.util.spec_from_loader(fullname, self)
-
-    def get_filename(self, fullname: str) -> str:
         # Among the parts: the frames of both are passed over where an error is described.
-        return str(FOLDER / FILE)
-
-    def get_data(self, path: str | bytes) -> bytes:
-        return joined().encode()
+        return importlib.util.spec_from_loader(fullname, _Joiner(fullname, str(FOLDER / FILE)))

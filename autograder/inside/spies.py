@@ -4,6 +4,9 @@ What has to be in that process, and loops: a thousand operations are one call th
 thousand calls from the other process.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import torch
 
 
@@ -14,7 +17,13 @@ class Elsewhere(torch.Tensor):
     HARMLESS = ("__get__", "__len__", "size", "dim", "numel", "__repr__", "is_floating_point")
 
     @classmethod
-    def __torch_function__(cls, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        cls,
+        function: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> Any:
         with torch._C.DisableTorchFunctionSubclass():
             name = getattr(function, "__name__", "")
             if name not in cls.MOVES + cls.HARMLESS:
@@ -30,7 +39,7 @@ def elsewhere(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.as_subclass(Elsewhere)
 
 
-def average_with_itself(value, times: int):
+def average_with_itself(value: Any, times: int) -> Any:
     """Return the value after taking its mean with itself so many times, two products each."""
     for _ in range(times):
         value = value * 0.5 + value * 0.5

@@ -31,7 +31,7 @@ def picture_file(pixels: torch.Tensor, mode: str, kind: str, keep: float = 1.0) 
     return io.BytesIO(data[: int(keep * len(data))])
 
 
-def mode_size_pixels(image: Image.Image) -> list:
+def mode_size_pixels(image: Image.Image) -> list[object]:
     """Return a picture's mode, width, height and mean of every channel."""
     columns = torch.tensor(list(image.getdata()), dtype=torch.float64)
     return [image.mode, *image.size, columns.reshape(len(columns), -1).mean(dim=0)]
@@ -76,7 +76,7 @@ class Backbone(nn.Module):
         seeded(self, seed)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        scores = self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
+        scores: torch.Tensor = self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
         if self.broken:
             raise RuntimeError("this network breaks")
         return scores
@@ -91,7 +91,8 @@ class FixedScores(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.dropout(self.scores).expand(len(x), -1)
+        scores: torch.Tensor = self.dropout(self.scores)
+        return scores.expand(len(x), -1)
 
 
 class NeverRun(nn.Conv2d):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -27,7 +29,7 @@ class SpyAutoencoder(nn.Module):
         return images @ self.weight.T
 
 
-def nodes_of(result: torch.Tensor) -> list:
+def nodes_of(result: torch.Tensor) -> list[Any]:
     """Return all nodes of the graph behind a result, in the order of the forward pass."""
     seen, waiting = set(), [result.grad_fn]
     while waiting:
@@ -38,7 +40,9 @@ def nodes_of(result: torch.Tensor) -> list:
     return sorted(seen, key=lambda node: node._sequence_nr())
 
 
-def operations(function, argument: torch.Tensor) -> list[str]:
+def operations(
+    function: Callable[[torch.Tensor], torch.Tensor], argument: torch.Tensor
+) -> list[str]:
     """Return the operations in the graph of a call, in order, such as ``addmm``."""
     names = [node.name().lower() for node in nodes_of(function(argument))]
     return [re.sub(r"backward\d*$", "", name) for name in names]
@@ -72,5 +76,5 @@ def learn(model: nn.Module, images: torch.Tensor, steps: int) -> float:
         optimizer.step()
     model.eval()
     with torch.no_grad():
-        error = (model(images) - images).square().mean()
+        error: torch.Tensor = (model(images) - images).square().mean()
     return (error / (images - images.mean(dim=0)).square().mean()).item()

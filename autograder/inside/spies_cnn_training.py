@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,13 +19,13 @@ class Marked(torch.autograd.Function):
     """The identity; its node of the graph holds a mark."""
 
     @staticmethod
-    def forward(ctx, logits: torch.Tensor, marks: list) -> torch.Tensor:
+    def forward(ctx: Any, logits: torch.Tensor, marks: list[weakref.ref[Mark]]) -> torch.Tensor:
         ctx.mark = Mark()
         marks.append(weakref.ref(ctx.mark))
         return logits.view_as(logits)
 
     @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(ctx: object, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         return gradient, None
 
 
@@ -43,30 +45,38 @@ class SpyModel(nn.Module):
         self.modes: list[bool] = []
         self.recording: list[bool] = []
         self.graphs: list[int] = []
-        self._marks: list = []
+        self._marks: list[weakref.ref[Mark]] = []
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         self.modes.append(self.training)
         self.recording.append(torch.is_grad_enabled())
         self.graphs.append(sum(mark() is not None for mark in self._marks[:-1]))
-        return Marked.apply(images.flatten(1) @ self.weight.T, self._marks)
+        scores: torch.Tensor = Marked.apply(images.flatten(1) @ self.weight.T, self._marks)
+        return scores
 
 
 class Operations(TorchDispatchMode):
     """Notes the operations that torch carries out, such as ``convolution``."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch says nothing of its type
         self.names: list[str] = []
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self,
+        function: torch._ops.OpOverload,
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
         self.names.append(function.overloadpacket.__name__)
         return function(*args, **(kwargs or {}))
 
 
 def operations(model: nn.Module, images: torch.Tensor) -> list[str]:
     """Return the names of the operations in a forward pass, in order."""
-    with torch.no_grad(), Operations() as noted:
+    noted = Operations()
+    with torch.no_grad(), noted:
         model(images)
     return noted.names
 
@@ -81,4 +91,5 @@ def learn(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, steps: i
         optimizer.step()
     model.eval()
     with torch.no_grad():
-        return (model(images).argmax(dim=1) == labels).double().mean().item()
+        right: torch.Tensor = model(images).argmax(dim=1) == labels
+        return right.double().mean().item()

@@ -16,7 +16,7 @@ from otter.plugins import AbstractOtterPlugin
 from autograder.inside.limits import CELL_SECONDS
 
 
-class CourseRules(AbstractOtterPlugin):
+class CourseRules(AbstractOtterPlugin):  # type: ignore[misc]  # otter has no types
     """Prepare a submission; ``plugin_config`` maps a check's id to its exercise."""
 
     def before_execution(self, submission: NotebookNode) -> NotebookNode:

@@ -23,7 +23,16 @@ from pathlib import Path
 import dask
 import distributed.utils
 import nbformat
-from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed
+from dask.typing import Key
+from distributed import (
+    Client,
+    Future,
+    KilledWorker,
+    LocalCluster,
+    Worker,
+    WorkerPlugin,
+    as_completed,
+)
 
 from autograder.checks import Check, checks_by_id, folder_here
 from autograder.course.config import PACKAGE
@@ -104,20 +113,20 @@ def judge_task(task: Task) -> Result:
 class Deaf(WorkerPlugin):
     """Lets a worker on this machine not hear Ctrl-C, which is for the program that grades."""
 
-    def setup(self, worker) -> None:
+    def setup(self, worker: Worker) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Warm(WorkerPlugin):
     """Gives a worker of another cluster a server of agents; those of ours share one."""
 
-    def setup(self, worker) -> None:
+    def setup(self, worker: Worker) -> None:
         self.running = contextlib.ExitStack()
         if fork_client.ADDRESS not in os.environ:
             data = Path(os.environ.get("COURSE_DATA") or PACKAGE.parent / "data")
             self.running.enter_context(fork_client.warm_agents(data))
 
-    def teardown(self, worker) -> None:
+    def teardown(self, worker: Worker) -> None:
         self.running.close()
 
 
@@ -130,7 +139,7 @@ def workers_here(count: int) -> Iterator[Client]:
     Args:
         count: of the processes.
     """
-    settings = {
+    settings: dict[str, object] = {
         "distributed.worker.multiprocessing-method": (
             "forkserver" if fork_client.SUPPORTED else "spawn"
         ),
@@ -193,7 +202,7 @@ def judge_all(client: Client, tasks: Iterator[Task]) -> Iterator[tuple[Task, Res
         tasks: is asked for the next task when there is room for it.
     """
     width = TASKS_A_WORKER * max(1, len(client.scheduler_info()["workers"]))
-    waiting = {}
+    waiting: dict[Key, Task] = {}
     running = as_completed()
 
     def submit(task: Task) -> None:
@@ -213,9 +222,10 @@ def judge_all(client: Client, tasks: Iterator[Task]) -> Iterator[tuple[Task, Res
             submit(following)
 
 
-def _result_of(future, task: Task) -> Result:
+def _result_of(future: Future[Result], task: Task) -> Result:
     try:
-        return future.result()
+        result: Result = future.result()
+        return result
     except KilledWorker:
         problem = "several grading processes died while they judged it; look at it by hand"
     except CourseError as error:

@@ -25,9 +25,10 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, NoReturn
 
 import torch
 
@@ -97,7 +98,7 @@ def start_process(folder: str) -> tuple[Connection, Callable[[], Used]]:
     return connection, kill
 
 
-class Session(StudentSide, Mapping):
+class Session(StudentSide, Mapping[str, Any]):
     """A second Python process with a student's namespace, and the names in it.
 
     Use it as a context manager. As a mapping it gives proxies of the student's names.
@@ -133,7 +134,7 @@ class Session(StudentSide, Mapping):
         self.request("begin", names=[], wait=START_SECONDS)
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._end()
         with self.ending:
             self.connection.close()
@@ -159,7 +160,7 @@ class Session(StudentSide, Mapping):
                     ours.shutdown(socket.SHUT_RDWR)
             time.sleep(WATCH_SECONDS)
 
-    def request(self, do: str, *, wait: float | None = None, **fields) -> dict:
+    def request(self, do: str, *, wait: float | None = None, **fields: Any) -> codec.Message:
         """Send one request and return the answer.
 
         Raises:
@@ -224,11 +225,11 @@ class Session(StudentSide, Mapping):
         self.deadline = time.monotonic() + seconds
         self._look_up("begin", names)
 
-    def _look_up(self, do: str, names: Iterable[str]) -> None:
+    def _look_up(self, do: str, names: Iterable[object]) -> None:
         found = self.decode(self.request(do, names=list(names))["value"])
         self.names |= found if isinstance(found, dict) else {}
 
-    def decode(self, packed):
+    def decode(self, packed: object) -> Any:
         """Return what an answer holds.
 
         Raises:
@@ -240,11 +241,11 @@ class Session(StudentSide, Mapping):
             self._end()
             raise StudentGone(GONE) from None
 
-    def encode(self, value, tensors: list[torch.Tensor]):
+    def encode(self, value: object, tensors: list[torch.Tensor]) -> Any:
         value = self._as_there(value) if self.changed else value
         return codec.encode(value, self._handle_of, tensors.append)
 
-    def _as_there(self, value):
+    def _as_there(self, value: Any) -> Any:
         """Return a value with the tensors that calls changed as they are in the other process."""
         if isinstance(value, torch.Tensor):
             while id(value) in self.changed:
@@ -255,15 +256,18 @@ class Session(StudentSide, Mapping):
             return {key: self._as_there(item) for key, item in value.items()}
         return value
 
-    def _handle_of(self, value) -> int:
+    def _handle_of(self, value: object) -> int:
         if isinstance(value, Remote):
-            return object.__getattribute__(value, "_number")
+            number: int = object.__getattribute__(value, "_number")
+            return number
         raise TypeError(
             f"a check cannot hand over {type(value).__name__}; use course_helper.inside "
             "or parameter to make it in the student's process"
         )
 
-    def call(self, function: Remote, arguments: tuple, keywords: dict):
+    def call(
+        self, function: Remote, arguments: tuple[object, ...], keywords: dict[str, object]
+    ) -> Any:
         """Call a student-side object; see the module's docstring for what crosses how."""
         tensors: list[torch.Tensor] = []
         answer = self.request(
@@ -275,7 +279,7 @@ class Session(StudentSide, Mapping):
         self._note_changes(answer.get("changed", {}), tensors)
         return self.decode(answer["value"])
 
-    def _note_changes(self, changed, tensors: list[torch.Tensor]) -> None:
+    def _note_changes(self, changed: Any, tensors: list[torch.Tensor]) -> None:
         """Note which arguments of a call are others now.
 
         Raises:
@@ -289,7 +293,7 @@ class Session(StudentSide, Mapping):
             self._end()
             raise StudentGone(GONE) from None
 
-    def inside(self, path: str):
+    def inside(self, path: str) -> Any:
         return self.decode(self.request("inside", path=path)["value"])
 
     def operator(self, path: str) -> Remote:
@@ -298,7 +302,7 @@ class Session(StudentSide, Mapping):
             self.operators[path] = self.inside(path)
         return self.operators[path]
 
-    def plain(self, value):
+    def plain(self, value: object) -> Any:
         if not isinstance(value, Remote):
             return super().plain(self._as_there(value))
         return self.decode(self.request("fetch", handle=self._handle_of(value))["value"])
@@ -308,18 +312,18 @@ class Session(StudentSide, Mapping):
             self._look_up("names", [name])
         return name in self.names
 
-    def __getitem__(self, name: str):
+    def __getitem__(self, name: str) -> Any:
         if name not in self:
             raise KeyError(name)
         return self.names[name]
 
-    def __iter__(self):
+    def __iter__(self) -> NoReturn:
         raise TypeError("a student's names cannot be listed, only looked up")
 
     __len__ = __iter__
 
 
-def _exception(answer: dict) -> Exception:
+def _exception(answer: codec.Message) -> Exception:
     kind = str(answer["error"])
     stub = NotImplementedError(str(answer.get("message", "")))
     if kind == "NotImplementedError" and is_stub(stub):
@@ -339,23 +343,24 @@ class Remote:
         object.__setattr__(self, "_session", session)
         object.__setattr__(self, "_number", number)
 
-    def __call__(self, *arguments, **keywords):
+    def __call__(self, *arguments: object, **keywords: object) -> Any:
         return self._session.call(self, arguments, keywords)
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return self._session.operator("builtins.getattr")(self, name)
 
-    def __setattr__(self, name: str, value) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         self._session.operator("builtins.setattr")(self, name, value)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._session.operator("builtins.list")(self))
 
     def __len__(self) -> int:
         try:
-            return self._session.operator("builtins.len")(self)
+            length: int = self._session.operator("builtins.len")(self)
+            return length
         except StudentRaised:  # list() takes a TypeError for "no length"
             raise TypeError("the object has no length") from None
 
@@ -363,8 +368,8 @@ class Remote:
         return "an object in the student's process"
 
 
-def _forward(name: str, swapped: bool):
-    def method(self, *others):
+def _forward(name: str, swapped: bool) -> Callable[..., Any]:
+    def method(self: Remote, *others: object) -> Any:
         arguments = (*others, self) if swapped else (self, *others)
         return self._session.operator(f"operator.{name}")(*arguments)
 

@@ -17,7 +17,7 @@ from autograder.inside.student.course_helper import CheckFailed, time_limit
 from autograder.judging.judge import judge
 
 
-def judge_here(notebook: str, key: str, names: dict) -> None:
+def judge_here(notebook: str, key: str, names: dict[str, object]) -> None:
     """Judge one check on the objects in a namespace.
 
     What the student's code prints is dropped: it could show the check's inputs.

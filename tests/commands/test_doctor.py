@@ -201,6 +201,10 @@ def test_a_kernel_of_another_python(monkeypatch, tmp_path):
 
 def test_another_checkout_and_an_unregistered_provisioner(monkeypatch, tmp_path):
     assert only(doctor.look_at_own_package(ROOT), "course command").state == OK
+    # A course elsewhere is served by any engine; another checkout of the engine is not.
+    assert only(doctor.look_at_own_package(tmp_path), "course command").state == OK
+    (tmp_path / "autograder").mkdir()
+    (tmp_path / "autograder" / "__init__.py").touch()
     assert only(doctor.look_at_own_package(tmp_path), "course command").state == WARNING
     monkeypatch.setattr(doctor.metadata, "entry_points", lambda **_: ())
     finding = only(doctor.look_at_own_package(ROOT), "kernel provisioner")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from autograder.checks import FOLDER
 from autograder.course.config import load_course
 from autograder.course.corpus import Answer, load_answers
 
@@ -121,4 +123,7 @@ def small_course(
     for name in ("pyproject.toml", "environment.yml"):
         shutil.copy(ROOT / name, root)
     with contextlib.chdir(root):
-        yield root
+        try:
+            yield root
+        finally:  # nbgrader_config.py has told this process's kernels where the checks are
+            os.environ.pop(FOLDER, None)

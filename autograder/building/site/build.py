@@ -231,6 +231,7 @@ def _quiet_sphinx() -> Iterator[None]:
 def _copy_mathjax(to: Path) -> None:
     """Copy the MathJax that Jupyter packs for Python into the site."""
     found = importlib.util.find_spec("jupyter_server_mathjax")
+    assert found and found.origin, "the build has looked for it"
     static = Path(found.origin).parent / "static"
     for name in MATHJAX:
         place = to / name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -54,7 +55,9 @@ CHECK_CELL = re.compile(r"# (Public|Hidden) check ")
 REMOTE_PICTURE = re.compile(r"!\[([^\]]*)\]\(https?://[^)]*\)")
 
 
-def run_all(course: Course, built: list[Built], say) -> dict[str, NotebookNode]:
+def run_all(
+    course: Course, built: list[Built], say: Callable[[str], None]
+) -> dict[str, NotebookNode]:
     """Return the student copies with the outputs that they have before anything is solved.
 
     Outputs are kept in build/site-runs/ and used again until the notebook, the helper or the
@@ -63,14 +66,15 @@ def run_all(course: Course, built: list[Built], say) -> dict[str, NotebookNode]:
     Raises:
         CourseError: a provided cell raised something else than that an exercise is missing.
     """
-    runs = {each.master.name: _kept(course, each) for each in built}
-    new = [each for each in built if runs[each.master.name] is None]
+    kept = {each.master.name: _kept(course, each) for each in built}
+    runs = {name: run for name, run in kept.items() if run is not None}
+    new = [each for each in built if each.master.name not in runs]
     if new:
         say(f"running {len(new)} student notebooks")
         with warm_kernels(), ThreadPoolExecutor(os.cpu_count()) as pool:
             for each, run in zip(new, pool.map(lambda e: _run(course, e), new), strict=True):
                 runs[each.master.name] = run
-    return runs
+    return {each.master.name: runs[each.master.name] for each in built}
 
 
 def _stamp(course: Course, built: Built) -> str:

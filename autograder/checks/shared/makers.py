@@ -71,6 +71,7 @@ def hidden(
         test(names[exercise])
 
     parameter = inspect.Parameter(exercise, inspect.Parameter.KEYWORD_ONLY)
+    # inspect looks for this first; mypy knows a function without it.
     function.__signature__ = inspect.Signature([parameter])  # type: ignore[attr-defined]
     function.__name__ = function.__qualname__ = name
     module = _module_that_calls()

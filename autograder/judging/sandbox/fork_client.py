@@ -172,7 +172,8 @@ def missing_isolation() -> list[str]:
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(address)
         client.sendall(b'{"about": true}\n')
-        return json.loads(_all_of(client))
+        missing: list[str] = json.loads(_all_of(client))
+        return missing
 
 
 def _all_of(connection: socket.socket) -> bytes:

@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -20,6 +21,7 @@ import tempfile
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from autograder.inside.limits import MEMORY_BYTES
 from autograder.judging.sandbox import jail
@@ -33,6 +35,8 @@ INLINE_FIGURES = "module://matplotlib_inline.backend_inline"  # as ipykernel has
 
 class _Handler(socketserver.BaseRequestHandler):
     """Serves one client, in a process of its own: forks the child and watches both."""
+
+    server: _Server
 
     def handle(self) -> None:
         message, descriptors = b"", []
@@ -90,7 +94,7 @@ class _Handler(socketserver.BaseRequestHandler):
         return Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, killed)
 
 
-def _kill(child: int):
+def _kill(child: int) -> resource.struct_rusage:
     """Kill a child and its group, and return what it has used; a jail dies with its first child."""
     with contextlib.suppress(ProcessLookupError):  # it has no group yet
         os.killpg(child, signal.SIGKILL)
@@ -109,7 +113,7 @@ def _become_agent(folder: str, jailed: bool, descriptor: int) -> None:
     serve(Connection(descriptor), folder)
 
 
-def _become_kernel(request: dict) -> None:
+def _become_kernel(request: dict[str, Any]) -> None:
     """Turn this forked process into the kernel that the launcher asked for."""
     os.chdir(request["folder"])
     os.environ.clear()
@@ -134,7 +138,7 @@ class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
     missing: list[str]
 
 
-def serve_forks(settings: dict) -> None:
+def serve_forks(settings: dict[str, Any]) -> None:
     """Import the modules, then answer clients until terminated."""
     listener = socket.socket(fileno=settings["listener"])
     try:

@@ -48,7 +48,7 @@ SYSTEM_FILES = ("/etc/localtime", "/etc/passwd", "/etc/group", "/etc/alternative
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _call(name: str, *arguments) -> None:
+def _call(name: str, *arguments: object) -> None:
     """Call a function of the C library.
 
     Raises:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from jupyter_client.provisioning import LocalProvisioner
 
@@ -39,8 +40,9 @@ class SocketProvisioner(LocalProvisioner):
     Two programs that start kernels at the same time can pick the same free port.
     """
 
-    async def pre_launch(self, **options):
+    async def pre_launch(self, **options: Any) -> dict[str, Any]:
         manager = self.parent
+        assert manager is not None  # who starts kernels is the parent of their provisioners
         if manager.transport != "ipc":
             self.place = tempfile.TemporaryDirectory(prefix="kernel-")
             manager.transport = "ipc"

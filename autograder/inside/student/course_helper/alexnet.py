@@ -6,7 +6,9 @@ import hashlib
 import os
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -90,7 +92,7 @@ def _download(url: str, path: Path) -> None:
     import urllib.request
 
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    news: queue.Queue = queue.Queue()
+    news: queue.Queue[int | Exception | None] = queue.Queue()
     given_up = threading.Event()
 
     def fetch() -> None:
@@ -148,7 +150,7 @@ def _load_small_alexnet() -> tuple[torch.nn.Module, list[str], int]:
     return model, categories, 64
 
 
-def small_alexnet(weights) -> torch.nn.Module:
+def small_alexnet(weights: Mapping[str, Any]) -> torch.nn.Module:
     """Return torchvision's AlexNet with layers as wide as these weights, in evaluation mode.
 
     Args:
@@ -168,4 +170,5 @@ def small_alexnet(weights) -> torch.nn.Module:
     model.avgpool = torch.nn.AdaptiveAvgPool2d(SMALL_POOLED)
     state = {name: torch.from_numpy(weights[name]).float() for name in model.state_dict()}
     model.load_state_dict(state, assign=True)
-    return model.eval()
+    network: torch.nn.Module = model.eval()
+    return network

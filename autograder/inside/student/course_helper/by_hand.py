@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -40,10 +40,16 @@ class _Operators(TorchDispatchMode):
     """Notices torch's operators, below its functions and whatever compiles or wraps these."""
 
     def __init__(self, notice: Callable[[str], None]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch says nothing of its type
         self.notice = notice
 
-    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self,
+        operator: torch._ops.OpOverload,
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
         self.notice(operator.__name__.partition(".")[0])
         if torch._C._current_graph_task_id() != -1:  # the engine runs, however it was called
             self.notice("run_backward")
@@ -54,7 +60,9 @@ class _Operators(TorchDispatchMode):
 _LIBRARY_CALL = (torch.ones(1, 1, 3), torch.ones(1, 1, 2))
 
 
-def library_calls(what: str, function, *arguments, **keywords) -> list[str]:
+def library_calls(
+    what: str, function: Callable[..., object], *arguments: object, **keywords: object
+) -> list[str]:
     """Call a function and return the library functions that did its work, such as ``conv2d``.
 
     They are noticed as they run, so another name for them or a module around them does
@@ -67,8 +75,9 @@ def library_calls(what: str, function, *arguments, **keywords) -> list[str]:
     found: dict[str, None] = {}
     below: dict[str, None] = {}
 
-    def notice(frame: FrameType, event: str, called) -> None:
-        names, kinds = [], []
+    def notice(frame: FrameType, event: str, called: Any) -> None:
+        names: list[str] = []
+        kinds: list[str] = []
         if event == "c_call":
             names = [called.__name__]
             # This function switches the profiler off itself.
@@ -105,7 +114,8 @@ def _students_threads() -> list[str]:
     Jupyter's own threads run modules. An import gives these a ``__spec__``; a cell has none.
     """
     passed_over = {threading.get_ident(), threading.main_thread().ident}
-    found = {}
+    found: dict[str, None] = {}
+    frame: FrameType | None
     for thread, frame in sys._current_frames().items():
         while frame and thread not in passed_over:
             if frame.f_globals.get("__spec__") is None:
@@ -115,18 +125,28 @@ def _students_threads() -> list[str]:
     return list(found)
 
 
-def expect_written_by_hand(what: str, function, *arguments, **keywords) -> None:
+def expect_written_by_hand(
+    what: str, function: Callable[..., object], *arguments: object, **keywords: object
+) -> None:
     """Fail if a call raises, or lets a library do what the exercise asks for; see library_calls."""
     function(*arguments, **keywords)
-    _expect_unused(inspect.currentframe().f_back, what, function, *arguments, **keywords)
+    _expect_unused(sys._getframe(1), what, function, *arguments, **keywords)
 
 
-def expect_library_unused(what: str, function, *arguments, **keywords) -> None:
+def expect_library_unused(
+    what: str, function: Callable[..., object], *arguments: object, **keywords: object
+) -> None:
     """Fail if a call that can be made only once lets a library do the work."""
-    _expect_unused(inspect.currentframe().f_back, what, function, *arguments, **keywords)
+    _expect_unused(sys._getframe(1), what, function, *arguments, **keywords)
 
 
-def _expect_unused(caller: FrameType, what: str, function, *arguments, **keywords) -> None:
+def _expect_unused(
+    caller: FrameType,
+    what: str,
+    function: Callable[..., object],
+    *arguments: object,
+    **keywords: object,
+) -> None:
     watch = inside(f"{__name__}.library_calls")
     seen = watch("convolution", inside("torch.nn.functional.conv1d"), *_LIBRARY_CALL)
     expect("conv1d" in seen, "The functions of course_helper are not those of the course any more.")

@@ -8,6 +8,8 @@ import io
 import random
 import sys
 import warnings
+from collections.abc import Callable, Mapping
+from types import FunctionType
 
 import torch
 
@@ -31,7 +33,9 @@ NOTEBOOK_CHECK_SECONDS = 20.0
 BUSY_FACTOR, BUSY_SECONDS = 2.5, 25.0
 
 
-def check(exercise: str, *, points: float, hint: str, hidden: bool = False):
+def check(
+    exercise: str, *, points: float, hint: str, hidden: bool = False
+) -> Callable[[FunctionType], None]:
     """Run the decorated function as a public check of an exercise, at once.
 
     The function's parameters are names that you define in this notebook. Nothing
@@ -45,7 +49,7 @@ def check(exercise: str, *, points: float, hint: str, hidden: bool = False):
         hidden: always False in a notebook; hidden checks run when you are graded.
     """
 
-    def run(function) -> None:
+    def run(function: FunctionType) -> None:
         title = function.__name__.replace("_", " ")
         failure = run_check(function, function.__globals__, NOTEBOOK_CHECK_SECONDS)
         if failure is None:
@@ -64,7 +68,9 @@ def _points(points: float) -> str:
     return "point" if points == 1 else "points"
 
 
-def run_check(function, names, seconds: float = CHECK_SECONDS) -> Failure | None:
+def run_check(
+    function: Callable[..., object], names: Mapping[str, object], seconds: float = CHECK_SECONDS
+) -> Failure | None:
     """Call a check with the objects its parameters name; return None if it passes.
 
     Warnings, and what the student's code prints to stderr, are dropped: nbgrader

@@ -117,6 +117,8 @@ def _load_shipped_digits(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
     return _say_which((images[part], labels[part]), "shipped digits", path)
 
 
-def _say_which(digits, name: str, place: Path):
+def _say_which(
+    digits: tuple[torch.Tensor, torch.Tensor], name: str, place: Path
+) -> tuple[torch.Tensor, torch.Tensor]:
     print(f"Digits: {name}, {len(digits[1]):,} images, from {place}")
     return digits

@@ -7,6 +7,7 @@ import inspect
 import linecache
 import textwrap
 from types import CodeType, FrameType
+from typing import Any
 
 import torch
 
@@ -28,7 +29,7 @@ def expect(condition: bool, message: str) -> None:
         raise Mismatch(textwrap.indent(message, "  "))
 
 
-def expect_equal(actual, expected) -> None:
+def expect_equal(actual: object, expected: Any) -> None:
     """Fail unless a shape, whole number, string or list is exactly the expected one."""
     actual = plain(actual)
     if isinstance(actual, torch.Tensor) and actual.ndim == 0:
@@ -39,7 +40,9 @@ def expect_equal(actual, expected) -> None:
         raise Mismatch(_compare(inspect.currentframe(), _show(actual), _show(expected)))
 
 
-def expect_close(actual, expected, *, rtol: float | None = None, atol: float | None = None) -> None:
+def expect_close(
+    actual: Any, expected: Any, *, rtol: float | None = None, atol: float | None = None
+) -> None:
     """Fail unless a tensor or number has the expected shape, dtype and values.
 
     Args:
@@ -74,7 +77,7 @@ def expect_close(actual, expected, *, rtol: float | None = None, atol: float | N
         raise Mismatch(text + _first_difference(actual, wanted, close))
 
 
-def _dtype_to_compare_in(result) -> torch.dtype | None:
+def _dtype_to_compare_in(result: object) -> torch.dtype | None:
     """Return the dtype in which real numbers are compared with what has no dtype of its own.
 
     It can hold what is expected, and is precise: as an integer 0.5 would be 0, as bool True.
@@ -119,7 +122,7 @@ def _argument(frame: FrameType, number: int = 0) -> str:
 def _source_of_current_call(code: CodeType, instruction: int) -> str:
     positions = list(code.co_positions())[instruction // 2]
     first, last, start, end = positions
-    if None in positions:
+    if first is None or last is None or start is None or end is None:
         return ""
     lines = [linecache.getline(code.co_filename, number) for number in range(first, last + 1)]
     # Columns count UTF-8 bytes.
@@ -129,7 +132,7 @@ def _source_of_current_call(code: CodeType, instruction: int) -> str:
     return b"".join(encoded).decode()
 
 
-def _show(value) -> str:
+def _show(value: object) -> str:
     """Describe a value in one line, shape and dtype first."""
     if not isinstance(value, torch.Tensor):
         text = repr(value)

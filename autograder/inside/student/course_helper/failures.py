@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import textwrap
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def describe_error(error: BaseException, *passed_over: str) -> str:
 
 
 @contextlib.contextmanager
-def waits_for(*exercises: str):
+def waits_for(*exercises: str) -> Iterator[None]:
     """Run a cell that uses your solutions; say so calmly while one is not written yet.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 # Okabe and Ito's palette (2008): eight colours that colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
@@ -32,7 +33,9 @@ def use_course_style() -> None:
     )
 
 
-def play(draw, **controls: tuple[float, float, float, float] | list[str]) -> None:
+def play(
+    draw: Callable[..., object], **controls: tuple[float, float, float, float] | list[str]
+) -> None:
     """Draw a figure that sliders and menus change; where widgets do not run draw it once.
 
     They do not run without the package ipywidgets, nor in a notebook that is executed
@@ -53,7 +56,7 @@ def play(draw, **controls: tuple[float, float, float, float] | list[str]) -> Non
         draw(**starts)
         return
 
-    def widget(control):
+    def widget(control: tuple[float, float, float, float] | list[str]) -> object:
         if isinstance(control, list):
             return ipywidgets.Dropdown(options=control)
         start, low, high, step = control

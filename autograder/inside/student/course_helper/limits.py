@@ -6,6 +6,8 @@ import contextlib
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from types import FrameType
 
 
 class TimeLimit(BaseException):
@@ -13,7 +15,7 @@ class TimeLimit(BaseException):
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float, by_the_clock: float = 0.0):
+def time_limit(seconds: float, by_the_clock: float = 0.0) -> Iterator[None]:
     """Raise TimeLimit in the block after this many seconds; limits nest.
 
     Signals interrupt only a main thread on Unix; elsewhere there is no limit.
@@ -30,7 +32,7 @@ def time_limit(seconds: float, by_the_clock: float = 0.0):
         yield
         return
 
-    def stop(number, frame):
+    def stop(number: int, frame: FrameType | None) -> None:
         unused = seconds - (time.process_time() - computed)
         left = min(unused, by_the_clock - (time.monotonic() - began))
         if left <= 0:

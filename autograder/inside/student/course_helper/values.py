@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import pkgutil
+from typing import Any
 
 import torch
 
@@ -15,11 +16,11 @@ class StudentSide:
     student's process (autograder.judging.session).
     """
 
-    def inside(self, path: str):
+    def inside(self, path: str) -> Any:
         """Return the object with this dotted path, such as ``torch.nn.Linear``."""
         return pkgutil.resolve_name(path)
 
-    def plain(self, value):
+    def plain(self, value: object) -> Any:
         """Return a copy of a value that belongs to the check: a tensor loses its graph."""
         return value.detach().clone() if isinstance(value, torch.Tensor) else value
 
@@ -28,19 +29,22 @@ THIS_PROCESS = StudentSide()
 student_side = contextvars.ContextVar("student_side", default=THIS_PROCESS)
 
 
-def inside(path: str):
+def inside(path: str) -> Any:
     """Return a library object as the student's process sees it, such as ``torch.nn.Linear``."""
     return student_side.get().inside(path)
 
 
-def plain(value):
+def plain(value: object) -> Any:
     """Return the value of a result: a tensor without its graph, a number, a string."""
     return student_side.get().plain(value)
 
 
-def parameter(values) -> torch.Tensor:
+def parameter(values: object) -> torch.nn.Parameter:
     """Return a new tensor with these values that records gradients."""
-    return inside("torch.nn.Parameter")(torch.as_tensor(values).detach().clone())
+    made: torch.nn.Parameter = inside("torch.nn.Parameter")(
+        torch.as_tensor(values).detach().clone()
+    )
+    return made
 
 
 def numbers(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
