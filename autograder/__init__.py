@@ -19,6 +19,7 @@ and modules that every room may use:
     processes   where programs are found; a limit of CPU
     text        what may be printed; numbers and lists in words
     errors      CourseError, which the command line tells in one line
+    py.typed    no module: it says to type checkers that the package has types
 
 The way of one submission: commands.grade asks intake.find for the files of a download and
 intake.matching for each as cells of the release; judging.pool gives them to workers;

@@ -6,7 +6,7 @@ They are no secret. They stand here because every other room may import this one
 # Time, in seconds by the clock unless another is named.
 CELL_SECONDS = 30  # one cell of the student's, under nbgrader, otter and `course grade` alike
 CALL_SECONDS = 10.0  # one call of a check into the student's code
-CHECK_SECONDS = 60.0  # all calls of a check
+CHECK_TOTAL_SECONDS = 60.0  # all calls of a check
 SUBMISSION_SECONDS = 600.0  # all cells and calls of a submission
 CPU_SECONDS = 600  # of CPU, of each process of a submission
 START_SECONDS = 120.0  # until a process of a submission answers

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from autograder.checks import Check
 from autograder.checks.shared.verdict import Verdict
 from autograder.course.cells import grade_id, is_run
-from autograder.inside.limits import CELL_SECONDS, CHECK_SECONDS
+from autograder.inside.limits import CELL_SECONDS, CHECK_TOTAL_SECONDS
 from autograder.inside.student.course_helper import Failure, StudentRaised, TimeLimit, student_side
 from autograder.judging.judge import failed, judge
 from autograder.judging.sandbox.fork_client import Used
@@ -88,8 +88,8 @@ def _execute(
 def _judge_remotely(session: Session, check: Check, guarded: bool) -> Verdict:
     token = student_side.set(session)
     try:
-        session.begin_check(check.parameters, CHECK_SECONDS)
-        return judge(check, session, CHECK_SECONDS, guarded=guarded)
+        session.begin_check(check.parameters, CHECK_TOTAL_SECONDS)
+        return judge(check, session, CHECK_TOTAL_SECONDS, guarded=guarded)
     except StudentGone:
         return Verdict("error", GONE, GONE)
     except (StudentRaised, NotImplementedError) as problem:  # only a tampered process raises here

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 PACKAGES = {"ruff": "ruff", "lint-imports": "import-linter", "mypy": "mypy"}
 

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.conftest import ROOT
+from tests.support.course import ROOT
 
 SILENCED = re.compile(r"# type: ignore\b(.*)")
 WITH_REASON = re.compile(r"\[[a-z-]+(, [a-z-]+)*\](  # \w.*)?")
