@@ -6,8 +6,11 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 
 from autograder.errors import CourseError
 
@@ -32,6 +35,25 @@ def files_below(folder: Path) -> list[Path]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     ]
+
+
+def module_at(path: Path, name: str) -> ModuleType:
+    """Return a module read from a file that no import would find.
+
+    Args:
+        path: the file.
+        name: what it is called in sys.modules, where inspect looks for the source of a class.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        SyntaxError: it is not valid Python; whatever else it may raise comes through, too.
+    """
+    loader = SourceFileLoader(name, str(path))
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    loader.exec_module(module)
+    return module
 
 
 def replace_file(path: Path, data: str | bytes, mode: int = 0o666) -> None:

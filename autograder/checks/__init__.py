@@ -19,7 +19,7 @@ optimisers, tensors that record gradients); never rely on the identity of object
 from __future__ import annotations
 
 import functools
-import importlib.util
+import importlib
 import inspect
 import linecache
 import os
@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from autograder.files import files_below
+from autograder.files import files_below, module_at
 
 FOLDER = "COURSE_CHECKS"  # the environment variable with the folder of the modules of checks
 _loaded: dict[Path, ModuleType] = {}
@@ -68,13 +68,17 @@ class Check:
     @property
     def place(self) -> tuple[Path, int]:
         """File and line of the check."""
-        return Path(inspect.getsourcefile(self.function)), inspect.getsourcelines(self.function)[1]
+        return Path(self.function.__code__.co_filename), inspect.getsourcelines(self.function)[1]
 
 
 def check(
-    exercise: str, *, points: float | None = None, hint: str | None = None, hidden: bool = False
+    exercise: str, *, points: float = 0, hint: str = "", hidden: bool = False
 ) -> Callable[[Callable[..., None]], Check]:
-    """Register the decorated function as a check; see Check for the arguments."""
+    """Register the decorated function as a check; see Check for the arguments.
+
+    Points and hint have to be given. Who forgets one is told with the line (course.master), which
+    a missing argument would not do.
+    """
 
     def register(function: Callable[..., None]) -> Check:
         made = Check(exercise, function.__name__, points, hint, hidden, function)
@@ -141,12 +145,7 @@ def load_checks(notebook: str, folder: Path) -> list[Check]:
     """
     path = folder.resolve() / f"{topic_of(notebook)}.py"
     if path not in _loaded:
-        name = f"checks_{len(_loaded)}_{path.stem}"
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # inspect looks for the source of a class there
-        spec.loader.exec_module(module)
-        _loaded[path] = module
+        _loaded[path] = module_at(path, f"checks_{len(_loaded)}_{path.stem}")
     return list(getattr(_loaded[path], "CHECKS", []))
 
 

@@ -172,7 +172,12 @@ def looks(root: Path) -> Iterator[tuple[str, Callable[[], list[Finding]]]]:
     yield "the kernel", look_at_kernel
     yield "isolation", lambda: look_at_isolation(root)
     torch: list[Finding] = []
-    yield "PyTorch", lambda: torch.extend(look_at_torch()) or torch
+
+    def look_and_note() -> list[Finding]:
+        torch.extend(look_at_torch())
+        return torch
+
+    yield "PyTorch", look_and_note
     yield "disk", lambda: look_at_disk(root)
     yield "memory", look_at_memory
     if course and torch and torch[0].state == OK:  # the checks import it, and it may end Python
@@ -211,13 +216,13 @@ def look_at_course(
         told = f"repository is still the placeholder {course.repository}; Colab clones it"
         mend = "edit course.toml: repository = the address of your public student repository"
         findings.append(Finding(name, WARNING, told, mend))
-    dated = [assignment for assignment in course.assignments if assignment.due]
-    for earlier, later in itertools.pairwise(dated):
-        if later.due < earlier.due:
-            told = f"{later.name} is due before {earlier.name}"
-            findings.append(Finding(name, WARNING, told, f"edit course.toml: due of {later.name}"))
+    dated = [(each.name, each.due) for each in course.assignments if each.due]
+    for (earlier, first), (later, second) in itertools.pairwise(dated):
+        if second < first:
+            told = f"{later} is due before {earlier}"
+            findings.append(Finding(name, WARNING, told, f"edit course.toml: due of {later}"))
     now = now or datetime.datetime.now(datetime.UTC)
-    if dated and all(assignment.due < now for assignment in dated):
+    if dated and all(due < now for _, due in dated):
         told = "every due date has passed"
         findings.append(Finding(name, WARNING, told, "edit course.toml: term and due dates"))
     fine = f"{len(course.names)} notebooks, {len(dated)} with a due date"
@@ -279,7 +284,7 @@ def _odd_package(text: str, pins: dict[str, str]) -> Finding | None:
 
 
 def _name(requirement: str) -> str:
-    return re.match(r"[\w.-]+", requirement)[0]
+    return re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0]
 
 
 def _fits(requirement: str, version: str) -> bool:
@@ -302,7 +307,7 @@ def _built_for(package: metadata.Distribution) -> str:
 
 def _is_gone(file: metadata.PackagePath) -> bool:
     """Tell whether a file of a package is gone; compiled files and programs do not count."""
-    return file.suffix != ".pyc" and ".." not in file.parts and not file.locate().exists()
+    return file.suffix != ".pyc" and ".." not in file.parts and not Path(file.locate()).exists()
 
 
 def look_at_extras(root: Path) -> list[Finding]:
@@ -361,7 +366,7 @@ def _project(root: Path) -> dict:
         return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found = metadata.metadata(DISTRIBUTION)
     needed = metadata.requires(DISTRIBUTION) or []
-    extras = {"site": [], "test": []}
+    extras: dict[str, list[str]] = {"site": [], "test": []}
     for line in needed:
         if extra := re.search(r"extra == ['\"](\w+)['\"]", line):
             extras.setdefault(extra[1], []).append(line.partition(";")[0].strip())

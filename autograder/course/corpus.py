@@ -20,7 +20,6 @@ call it. It uses only what its notebook imports and defines before the exercise.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import inspect
 import re
 import sys
@@ -33,6 +32,7 @@ from autograder.checks import load_checks, topic_of
 from autograder.course.config import Course
 from autograder.course.slips import read_slips, slipped
 from autograder.errors import CourseError
+from autograder.files import module_at
 
 
 @dataclass(frozen=True)
@@ -119,12 +119,8 @@ def load_answers(course: Course, name: str) -> list[Answer]:
     path = corpus_of(course, name)
     if not path.is_file():
         raise CourseError("there is no corpus of answers for this notebook", path)
-    module_name = f"answers_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # inspect looks for the source of a class there
     try:
-        spec.loader.exec_module(module)
+        module = module_at(path, f"answers_{path.stem}")
     except SyntaxError as error:
         raise CourseError(f"not valid Python: {error.msg}", path, error.lineno) from None
     answers = [

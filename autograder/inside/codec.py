@@ -175,7 +175,11 @@ def decode(
         raise ValueError("a form nested too deeply") from None
 
 
-def _decode(packed, from_handle: Callable[[int], object], saw_tensor):
+def _decode(
+    packed: object,
+    from_handle: Callable[[int], object],
+    saw_tensor: Callable[[torch.Tensor], object],
+) -> object:
     """Do as decode says, unless the form is nested too deeply.
 
     Raises:

@@ -61,12 +61,12 @@ class Catalogue:
         stem = unicodedata.normalize("NFKC", stem).strip()
         version: list[int] = []
         copied = False
-        while COPY_OF.match(stem):
-            stem, copied = stem[COPY_OF.match(stem).end() :], True
-        while found := VERSION.search(stem):
-            copied = copied or found["c"] is not None
-            version.append(int(found["a"] or found["b"] or found["c"] or 1))
-            stem = stem[: found.start()]
+        while mark := COPY_OF.match(stem):
+            stem, copied = stem[mark.end() :], True
+        while mark := VERSION.search(stem):
+            copied = copied or mark["c"] is not None
+            version.append(int(mark["a"] or mark["b"] or mark["c"] or 1))
+            stem = stem[: mark.start()]
         stem = re.sub(r"[\W_]+", "_", stem)
         found = [(name, match) for name, p in self.patterns if (match := p.search(stem))]
         spans = [match.span() for _, match in found]

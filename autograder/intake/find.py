@@ -219,7 +219,7 @@ def _of_student(
 def _version(handed: Handed, contents: _Contents) -> _Version:
     """Tell which notebook a file is."""
     catalogue = contents.catalogue
-    named = catalogue.by_name(handed.stem)
+    named = catalogue.by_name(handed.stem or "")
     if named.notebook:
         return _Version(handed, named, named.notebook, 2)
     for folder in reversed(handed.file.parts[:-1]):

@@ -151,7 +151,7 @@ def _ignored(name: str) -> bool:
 
 def _walk(root: Path) -> Iterator[File | tuple[str, ...]]:
     """Yield the files of a folder, and the parts of the path of every folder in it."""
-    pending = [(root, ())]
+    pending: list[tuple[Path, tuple[str, ...]]] = [(root, ())]
     while pending:
         folder, parts = pending.pop()
         try:

@@ -157,7 +157,7 @@ class _Matcher:
         self.release = release
         self.notes = _Notes()
         self.texts = [normal(cell.source) for cell in given]
-        self.keys = [release.keys.get(cell.claim.get("grade_id")) for cell in given]
+        self.keys = [release.keys.get(cell.claim.get("grade_id", "")) for cell in given]
         self.home: dict[int, int] = {}
         self.owner: dict[int, int] = {}
         self.dropped: set[int] = set()

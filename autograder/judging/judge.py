@@ -10,7 +10,11 @@ from autograder.inside.student.course_helper import CHECK_SECONDS, Failure, run_
 
 
 def judge(
-    check: Check, names: Mapping, seconds: float = CHECK_SECONDS, *, guarded: bool = False
+    check: Check,
+    names: Mapping[str, object],
+    seconds: float = CHECK_SECONDS,
+    *,
+    guarded: bool = False,
 ) -> Verdict:
     """Run a check on the objects that the names stand for.
 

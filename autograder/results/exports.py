@@ -77,7 +77,7 @@ def write_canvas(
         key = (row.student, row.notebook)
         totals[key] = totals.get(key, 0) + row.points
     scaled = {key: total * (maxima[key[1]] / earned[key[1]]) for key, total in totals.items()}
-    lines = [[*CANVAS_COLUMNS, *headers.values()]]
+    lines: list[list[str | float]] = [[*CANVAS_COLUMNS, *headers.values()]]
     lines.append([f"    {POINTS_POSSIBLE}", "", "", "", "", *(_number(maxima[n]) for n in names)])
     for student, person in people.items():
         scores = [_number(scaled.get((student, name))) for name in names]

@@ -206,7 +206,7 @@ def find_mistakes(
         for m in masters
         if corpus_of(course, m.name).is_file()
     }
-    found = []
+    found: list[Resemblance] = []
     for result in sorted(results, key=lambda each: (each.student, each.notebook)):
         if result.notebook in known and not all(v.passed for v in result.verdicts.values()):
             codes = read_codes(out, result.student, result.notebook)

@@ -38,18 +38,23 @@ class Mark:
 
     Attributes:
         row: the line of grades.csv.
-        number: of the check in the report; None of a written answer.
+        number: of the check in the report, from 1; 0 of a written answer.
         verdict: what grading said; None if that is not known.
     """
 
     row: Row
-    number: int | None
+    number: int
     verdict: Verdict | None
+
+    @property
+    def is_check(self) -> bool:
+        """Whether it is no written answer."""
+        return self.number > 0
 
     @property
     def failed(self) -> bool:
         """Whether it is a check that did not earn all its points."""
-        return self.number is not None and not self.row.is_full
+        return self.is_check and not self.row.is_full
 
     @property
     def waits(self) -> bool:
@@ -67,7 +72,7 @@ class Mark:
     @property
     def by_hand(self) -> bool:
         """Whether somebody changed the points of a check after grading."""
-        if self.number is None or self.verdict is None:
+        if not self.is_check or self.verdict is None:
             return False
         return self.row.points != self.verdict.earned(self.row.maximum)
 
@@ -101,20 +106,20 @@ class Attempt:
 
     @property
     def checks(self) -> int:
-        return sum(mark.number is not None for mark in self.marks)
+        return sum(mark.is_check for mark in self.marks)
 
     @property
     def written(self) -> int:
-        return sum(mark.number is None for mark in self.marks)
+        return sum(not mark.is_check for mark in self.marks)
 
     @property
     def by_checks(self) -> float:
-        return sum(mark.row.points for mark in self.marks if mark.number is not None)
+        return sum(mark.row.points for mark in self.marks if mark.is_check)
 
     @property
     def by_written(self) -> float:
         """The points of the written answers that are graded."""
-        return sum(m.row.points for m in self.marks if m.number is None and not m.waits)
+        return sum(m.row.points for m in self.marks if not m.is_check and not m.waits)
 
     @cached_property
     def waiting(self) -> int:
@@ -333,7 +338,7 @@ class NotebookNumbers:
         checks = self.master.checks_of(name)
         points = sum(check.points for check in checks.values())
         mine = [
-            [m for m in attempt.marks if m.number is not None and m.row.exercise == name]
+            [m for m in attempt.marks if m.is_check and m.row.exercise == name]
             for attempt in self.graded
         ]
         earned = sum(mark.row.points for marks in mine for mark in marks)
@@ -355,7 +360,7 @@ class NotebookNumbers:
             mark
             for attempt in self.graded
             for mark in attempt.marks
-            if mark.number is None and mark.row.exercise == name
+            if not mark.is_check and mark.row.exercise == name
         ]
         given = [mark.row.points for mark in marks if not mark.waits]
         mean = statistics.fmean(given) if given else None
@@ -492,9 +497,9 @@ def _attempt(
         problem = "it was graded, but grades.csv has no row of it"
     marks = []
     for row in () if problem else rows:
-        key = keys.get((row.exercise, row.check))
         # Without a check it is a written answer: both names come from the same master.
-        marks.append(Mark(row, numbers.get(key), result.verdicts.get(key)))
+        key = keys.get((row.exercise, row.check), "")
+        marks.append(Mark(row, numbers.get(key, 0), result.verdicts.get(key)))
     return Attempt(
         result.student,
         result.notebook,
@@ -602,7 +607,7 @@ def grouped_lines(attempt: Attempt, *, by_message: bool = True) -> list[Line]:
     Checks of one exercise to which the same happened, with the same message, are one
     line; without ``by_message`` whatever the messages.
     """
-    sizes = Counter(mark.row.exercise for mark in attempt.marks if mark.number is not None)
+    sizes = Counter(mark.row.exercise for mark in attempt.marks if mark.is_check)
     groups: dict[tuple[str, str, str], list[Mark]] = defaultdict(list)
     for mark in attempt.marks:
         if mark.failed or mark.by_hand:

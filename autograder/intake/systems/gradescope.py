@@ -81,7 +81,10 @@ class Gradescope(System):
         return handed
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+_SafeLoader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):
     """YAML's safe loader (the quick one where there is one), for what Ruby writes."""
 
 
@@ -91,7 +94,9 @@ def _plain(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> object:
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):
         return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node)
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    raise yaml.constructor.ConstructorError(None, None, "no such node", node.start_mark)
 
 
 _Loader.add_multi_constructor("!ruby/", _plain)

@@ -18,6 +18,8 @@ def utc_time(value: object) -> datetime | None:
         value = value.get("utc") or value.get("time")
     try:
         time = _parsed(value) if isinstance(value, str) else value
+        if not isinstance(time, datetime):
+            return None
         return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
     except (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError):
         return None

@@ -160,7 +160,7 @@ def _passes(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError) and any(word in text for word in BUSY_WORDS)
 
 
-def _why_not(error: Exception, name: str) -> str:
+def _why_not(error: ModuleNotFoundError | ArgumentError | DBAPIError, name: str) -> str:
     """Return the line about a database that does not open or does not obey."""
     if isinstance(error, ModuleNotFoundError):
         return (

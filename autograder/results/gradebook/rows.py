@@ -284,7 +284,9 @@ def _save_comments(
     return any((row.auto_comment or "").startswith(BROKEN) for row in old.values())
 
 
-def _write(session: Session, kind: type, new: list[dict], changed: list[dict]) -> None:
+def _write(
+    session: Session, kind: type[Grade | Comment], new: list[dict], changed: list[dict]
+) -> None:
     if new:
         session.execute(insert(kind.__table__), [{"id": new_uuid(), **row} for row in new])
     if changed:
