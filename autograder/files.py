@@ -37,12 +37,12 @@ def files_below(folder: Path) -> list[Path]:
     ]
 
 
-def module_at(path: Path, name: str) -> ModuleType:
+def module_at(name: str, path: Path) -> ModuleType:
     """Return a module read from a file that no import would find.
 
     Args:
-        path: the file.
         name: what it is called in sys.modules, where inspect looks for the source of a class.
+        path: the file.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -145,7 +145,7 @@ def load_checks(notebook: str, folder: Path) -> list[Check]:
     """
     path = folder.resolve() / f"{topic_of(notebook)}.py"
     if path not in _loaded:
-        _loaded[path] = module_at(path, f"checks_{len(_loaded)}_{path.stem}")
+        _loaded[path] = module_at(f"checks_{len(_loaded)}_{path.stem}", path)
     return list(getattr(_loaded[path], "CHECKS", []))
 
 

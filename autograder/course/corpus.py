@@ -120,7 +120,7 @@ def load_answers(course: Course, name: str) -> list[Answer]:
     if not path.is_file():
         raise CourseError("there is no corpus of answers for this notebook", path)
     try:
-        module = module_at(path, f"answers_{path.stem}")
+        module = module_at(f"answers_{path.stem}", path)
     except SyntaxError as error:
         raise CourseError(f"not valid Python: {error.msg}", path, error.lineno) from None
     answers = [
