@@ -382,7 +382,7 @@ def regrade(
     course = open_course()
     (name,) = chosen(course, (notebook,))
 
-    from autograder.commands.regrade import regrade as judge_again
+    from autograder.commands.regrade import judge_again
 
     now = datetime.now().astimezone()
     workers = workers or os.cpu_count() or 1

@@ -21,7 +21,7 @@ from autograder.text import some_of
 MOST_NAMES = 8
 
 
-def regrade(
+def judge_again(
     course: Course,
     submissions: Path,
     out: Path,

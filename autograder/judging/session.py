@@ -98,7 +98,7 @@ def start_process(folder: str) -> tuple[Connection, Callable[[], Used]]:
     return connection, kill
 
 
-class Session(StudentSide, Mapping[str, Any]):
+class StudentProcess(StudentSide, Mapping[str, Any]):
     """A second Python process with a student's namespace, and the names in it.
 
     Use it as a context manager. As a mapping it gives proxies of the student's names.
@@ -127,7 +127,7 @@ class Session(StudentSide, Mapping[str, Any]):
         # By the id of a tensor: itself, so that the id stays its own, and what it is there.
         self.changed: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> StudentProcess:
         self.folder = tempfile.TemporaryDirectory(prefix="student-")
         self.connection, self.kill = start_process(self.folder.name)
         threading.Thread(target=self._watch, daemon=True).start()
@@ -339,7 +339,7 @@ class Remote:
 
     __slots__ = ("_number", "_session")
 
-    def __init__(self, session: Session, number: int) -> None:
+    def __init__(self, session: StudentProcess, number: int) -> None:
         object.__setattr__(self, "_session", session)
         object.__setattr__(self, "_number", number)
 

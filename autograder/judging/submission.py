@@ -18,7 +18,7 @@ from autograder.inside.limits import CELL_SECONDS, CHECK_TOTAL_SECONDS
 from autograder.inside.student.course_helper import Failure, StudentRaised, TimeLimit, student_side
 from autograder.judging.judge import failed, judge
 from autograder.judging.sandbox.fork_client import Used
-from autograder.judging.session import GONE, Session, StudentGone
+from autograder.judging.session import GONE, StudentGone, StudentProcess
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def run_submission(notebook: NotebookNode, checks: Mapping[str, Check]) -> Run:
     notes: list[str] = []
     raised: dict[int, str] = {}
     guarded = any(check.hidden for check in checks.values())
-    with Session() as session:
+    with StudentProcess() as session:
         for number, cell in enumerate(notebook.cells, 1):
             key = grade_id(cell)
             gone = session.gone
@@ -72,7 +72,7 @@ def run_submission(notebook: NotebookNode, checks: Mapping[str, Check]) -> Run:
 
 
 def _execute(
-    session: Session, source: str, number: int, raised: dict[int, str] | None
+    session: StudentProcess, source: str, number: int, raised: dict[int, str] | None
 ) -> list[str]:
     """Run a cell; return what to tell of it. The checks that need the cell say what is missing."""
     try:
@@ -85,7 +85,7 @@ def _execute(
     return []
 
 
-def _judge_remotely(session: Session, check: Check, guarded: bool) -> Verdict:
+def _judge_remotely(session: StudentProcess, check: Check, guarded: bool) -> Verdict:
     token = student_side.set(session)
     try:
         session.begin_check(check.parameters, CHECK_TOTAL_SECONDS)

@@ -110,6 +110,7 @@ def test_a_leak_in_an_output_keeps_everything_back(mini, leak, what):
     assert not list((mini / "out").iterdir())
 
 
+@pytest.mark.slow
 def test_the_solutions_of_the_course_may_be_released(built):
     masters = [each.master for each in built.values()]
     for name, each in built.items():

@@ -167,7 +167,7 @@ def test_untouched_notebook_runs_to_its_end_with_only_the_stubs_errors(name, tmp
                 assert output.name != "stderr", output.text
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_master_runs_as_a_script(name, tmp_path):
     if name != NAMES[0]:
         pytest.skip("`course build` has run the same cells; one script is enough")

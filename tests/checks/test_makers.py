@@ -14,7 +14,7 @@ from autograder.course.master import load_master
 from autograder.errors import CourseError
 from autograder.inside.student.course_helper import numbers, student_side
 from autograder.judging.judge import judge
-from autograder.judging.session import Session
+from autograder.judging.session import StudentProcess
 from tests.support.course import MINI_CHECKS, small_course
 
 CHECKS = Path("autograder/checks/mini.py")
@@ -198,7 +198,7 @@ VERDICTS = [
 
 @pytest.fixture(scope="module")
 def session():
-    with Session() as student:
+    with StudentProcess() as student:
         yield student
 
 

@@ -151,6 +151,7 @@ def test_outside_a_repository(tmp_path, monkeypatch):
     assert "run `course` inside the repository" in result.stderr
 
 
+@pytest.mark.slow
 def test_build_then_check_then_touch(mini):
     result = course("build")
     assert result.exit_code == 0, result.output
@@ -188,6 +189,7 @@ def test_the_notebook_says_when_it_is_due_and_what_it_is_worth(mini):
         )
 
 
+@pytest.mark.slow
 def test_a_solution_that_does_not_run_changes_nothing(mini):
     broken = MINI_MASTER.replace("print(double(4))", "print(double(4) + missing)")
     (mini / "solutions" / "01_mini.py").write_text(broken.replace('waits_for("double")', "open(0)"))
@@ -288,12 +290,17 @@ def run_without(tmp_path, *arguments: str, **lacking) -> subprocess.CompletedPro
         ("click", "click", ["--help"]),
         ("rich", "rich", ["site", "01"]),
         ("nbformat", "nbformat", ["build", "--check"]),
-        ("nbgrader", "nbgrader", ["build", "--check"]),
+        pytest.param("nbgrader", "nbgrader", ["build", "--check"], marks=pytest.mark.slow),
         ("jinja2", "jinja2", ["new", "10_more"]),
         ("latex2mathml", "latex2mathml", ["release-solutions", "01", "--to", "x"]),
-        ("torch", "torch", ["prove", "01"]),
-        ("yaml", "pyyaml", ["check", "notebooks/01_pytorch_basics.ipynb"]),
-        ("distributed", "distributed", ["grade", "x", "--out", "y"]),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (
+                ("torch", "torch", ["prove", "01"]),
+                ("yaml", "pyyaml", ["check", "notebooks/01_pytorch_basics.ipynb"]),
+                ("distributed", "distributed", ["grade", "x", "--out", "y"]),
+            )
+        ),
     ],
 )
 @pytest.mark.parametrize("kind", ["absent", "broken"])

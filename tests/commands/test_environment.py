@@ -243,7 +243,7 @@ def test_a_python_that_is_too_old(bare):
     assert not (bare.root / ".venv").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @needs_make
 def test_a_bare_machine_and_what_may_become_of_its_environment(bare):
     """Make builds .venv with pip, and makes it anew where nothing else helps."""

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from autograder.commands.grade import Settings, feedback_page, find_handed_in, grade
-from autograder.commands.regrade import regrade
+from autograder.commands.regrade import judge_again
 from autograder.course.cells import with_answers
 from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
@@ -179,5 +179,5 @@ def test_what_cannot_be_told_cannot_be_regraded(course, tmp_path):
     (tmp_path / "out" / "last_run.json").write_text(json.dumps(run))
     arguments = (course, tmp_path / "class", tmp_path / "out", "zoe", course.names[0], "why")
     with pytest.raises(CourseError, match="'zoe' has no 01_pytorch_basics there"):
-        regrade(*arguments, datetime.now(UTC), Console(quiet=True), 1)
+        judge_again(*arguments, datetime.now(UTC), Console(quiet=True), 1)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["last_run.json"]

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from autograder.commands.cli import main
 from autograder.commands.grade import Settings, feedback_page, grade
-from autograder.commands.regrade import regrade
+from autograder.commands.regrade import judge_again
 from autograder.course.cells import with_answers
 from autograder.course.compose import compose, dumps
 from autograder.course.config import load_course
@@ -102,7 +102,7 @@ def test_regrade(graded):
     note = "The file was from <last week>; she handed in the right one."
     course = load_course(graded)
     arguments = (course, graded / "class", graded / "out", "ada", NAME, note, NOW)
-    done = regrade(*arguments, Console(quiet=True), 1)
+    done = judge_again(*arguments, Console(quiet=True), 1)
     assert (done.before, done.after) == (2.5, 4.5)  # one public point, then all; 1.5 by hand
 
     after = ledger(graded)

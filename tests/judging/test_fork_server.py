@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder.judging.sandbox import fork_client
 from autograder.judging.sandbox.kernels import warm_kernels
-from autograder.judging.session import Session
+from autograder.judging.session import StudentProcess
 from autograder.processes import find_own_tools
 from tests.support.course import ROOT
 
@@ -51,7 +51,7 @@ def test_an_agent_and_all_that_it_started_end_with_the_session():
     mark = f"600.{os.getpid()}"  # seconds to sleep, as nobody else does
     with fork_client.warm_agents(ROOT / "data"):
         assert fork_client.ADDRESS in os.environ
-        with Session() as session:
+        with StudentProcess() as session:
             assert session.execute(
                 "import subprocess\n"
                 f"subprocess.Popen(['sleep', '{mark}'])\n"

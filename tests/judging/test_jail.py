@@ -8,7 +8,7 @@ import pytest
 
 from autograder.inside.student.course_helper import TimeLimit
 from autograder.judging.sandbox import fork_client, fork_server, jail
-from autograder.judging.session import Session, StudentGone
+from autograder.judging.session import StudentGone, StudentProcess
 from tests.support.course import ROOT
 
 pytestmark = [
@@ -27,7 +27,7 @@ def server():
 
 def value_of(expression: str, before: str = "pass"):
     """Return what an expression gives in a process of its own, after some statements."""
-    with Session() as session:
+    with StudentProcess() as session:
         session.execute(f"{before}\nanswer = {expression}", 20)
         return session["answer"]
 
@@ -76,7 +76,7 @@ def test_its_helper_is_the_one_file_that_students_have(course):
 
 def test_it_works_in_an_empty_folder_and_no_two_share_it():
     listing = "sorted(os.listdir('.'))"
-    with Session() as one, Session() as two:
+    with StudentProcess() as one, StudentProcess() as two:
         for session in (one, two):
             assert session.execute("import os, tempfile", 10)
         assert one.execute("open('note.txt', 'w').write('mine')", 10)
@@ -162,7 +162,7 @@ for _ in range(8):
         time.sleep(60)
 time.sleep(25)
 """
-    with Session() as session, pytest.raises((StudentGone, TimeLimit)):
+    with StudentProcess() as session, pytest.raises((StudentGone, TimeLimit)):
         session.execute(source, 30)
         session.request("begin")
     assert session.used.killed == "memory"
@@ -172,7 +172,7 @@ time.sleep(25)
     "ending", ["os._exit(0)", "os.kill(os.getpid(), 9)", "ctypes.string_at(0)", "os.abort()"]
 )
 def test_its_end_is_seen_at_once_and_hurts_nobody(ending):
-    with Session() as other, Session() as session:
+    with StudentProcess() as other, StudentProcess() as session:
         began = time.monotonic()
         with pytest.raises(StudentGone):
             session.execute(f"import ctypes, os, signal\n{ending}\nos._exit(1)", 20)
@@ -181,7 +181,7 @@ def test_its_end_is_seen_at_once_and_hurts_nobody(ending):
 
 
 def test_what_it_has_used_is_told():
-    with Session() as session:
+    with StudentProcess() as session:
         session.execute("import time\nwhile time.process_time() < 1:\n    pass", 20)
     assert 0.5 < session.used.cpu_seconds < 20
     assert session.used.peak_bytes > 50 << 20

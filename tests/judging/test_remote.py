@@ -24,7 +24,9 @@ from autograder.inside.student.course_helper import (
     student_side,
 )
 from autograder.judging.judge import judge
-from autograder.judging.session import Session, StudentGone
+from autograder.judging.sandbox.fork_client import warm_agents
+from autograder.judging.session import StudentGone, StudentProcess
+from tests.support.course import ROOT
 
 STUDENT = """
 import os, time
@@ -83,9 +85,16 @@ class Line(nn.Module):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _warm():
+    """Else each process imports torch anew; test_grade.py has the way without a fork server."""
+    with warm_agents(ROOT / "data"):
+        yield
+
+
 @pytest.fixture
 def session():
-    with Session(call_seconds=2.0) as opened:
+    with StudentProcess(call_seconds=2.0) as opened:
         assert opened.execute(STUDENT, 10)
         token = student_side.set(opened)
         yield opened

@@ -76,7 +76,7 @@ def test_predictions_are_averaged_over_the_views():
     assert mnist.predict(model, images, ((1, 0),)).tolist() == [0]  # moved down by one
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_shipped_digits_reach_their_goal():
     digits = mnist.Digits.load(full=False, device="cpu")
     torch.set_num_threads(1)

@@ -7,7 +7,9 @@ the marker ``proof``; one that chooses asks here.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+
+import pytest
 
 from autograder.course.corpus import Answer
 from autograder.course.master import Master
@@ -15,6 +17,15 @@ from autograder.course.master import Master
 EVERYTHING = os.environ.get("COURSE_PROOF") == "everything"
 ALL_MUTANTS = 2_000
 MUTANTS = ALL_MUTANTS if EVERYTHING else 400
+
+
+def all_but(kept: Collection[str], values: Iterable[str]) -> list:
+    """Return parameters for a test, of which only the kept ones are tried outside of `make proof`.
+
+    For what differs little from one notebook to the next, and takes long.
+    """
+    more = pytest.mark.proof
+    return [value if value in kept else pytest.param(value, marks=more) for value in values]
 
 
 def telling_answers(master: Master, corpus: Sequence[Answer]) -> list[Answer]:

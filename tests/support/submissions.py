@@ -10,6 +10,7 @@ from nbformat import NotebookNode
 from autograder.course.cells import with_answers
 from autograder.course.compose import Built
 from autograder.course.corpus import Answer
+from tests.support.proof import EVERYTHING
 
 LOOP = "def {name}(*anything):\n    while True:\n        pass\n"
 EXIT = "def {name}(*anything):\n    import sys\n\n    sys.exit()\n"
@@ -91,8 +92,8 @@ def rough_submissions(built: Built, corpus: list[Answer]) -> dict[str, Mixed]:
     again = with_answers(built.student, sources | {second: sources[second]})
     place = next(i for i, cell in enumerate(again.cells) if cell.id == second)
     again.cells[place].source = LATER.format(name=first) + again.cells[place].source
-    return {
-        "looping": Mixed(looping, of_first),
+    slow = {"looping": Mixed(looping, of_first)} if EVERYTHING else {}
+    return slow | {
         "exiting": Mixed(exiting, of_first),
         "noisy": Mixed(noisy, frozenset()),
         "again": Mixed(again, frozenset()),
