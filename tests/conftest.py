@@ -31,21 +31,13 @@ SLOWEST = {
     "test_fuzzing.py": 50,
     "test_gradebook.py": 40,
 }
-# Files of which every test is its own: they share no costly fixture, and one may take minutes.
-SPLIT = {"test_graders_agree.py"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give all tests of a file to one worker, and begin with the slowest.
-
-    What only `make proof` runs is left out unless it is that.
-    """
+    """Begin with the slowest files; leave out what only `make proof` runs, unless it is that."""
     if not EVERYTHING:
         config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("proof")])
         items[:] = [item for item in items if not item.get_closest_marker("proof")]
-    for item in items:
-        alone = item.path.name in SPLIT
-        item.add_marker(pytest.mark.xdist_group(item.name if alone else str(item.path)))
     items.sort(key=lambda item: SLOWEST.get(item.path.name, 0), reverse=True)
 
 
