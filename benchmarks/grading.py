@@ -51,7 +51,7 @@ from traitlets.config import Config
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autograder.building.otter_zip import write as write_otter
-from autograder.checks import checks_by_id
+from autograder.checks import FOLDER, checks_by_id
 from autograder.course.cells import grade_id, is_run
 from autograder.course.compose import Built, compose, dumps
 from autograder.course.config import Course, find_root, load_course
@@ -325,6 +325,7 @@ def main(submissions: int, notebooks: str, only: tuple[str, ...], memory: Path |
     find_own_tools()
     console = Console(highlight=False, width=100)
     course = load_course(find_root(Path.cwd()))
+    os.environ[FOLDER] = str(course.checks)  # for the processes that judge
     chosen = course.names if notebooks == "all" else notebooks.split(",")
     names = [course.assignment(name).name for name in chosen]
     built = {name: compose(course, name) for name in names}

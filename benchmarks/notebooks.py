@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.building.build import execute_solution
-from autograder.checks import checks_by_id
+from autograder.checks import FOLDER, checks_by_id
 from autograder.commands.prove import solutions
 from autograder.course.cells import grade_id, is_run, with_answers
 from autograder.course.compose import compose
@@ -117,6 +117,7 @@ def measure(course: Course, name: str) -> dict[str, float]:
 def main(notebooks: tuple[str, ...]) -> None:
     """Print time and memory of every NOTEBOOK, such as 02; by default of all."""
     course = load_course(find_root(Path.cwd()))
+    os.environ[FOLDER] = str(course.checks)  # for the processes that judge
     names = [course.assignment(name).name for name in notebooks] or course.names
     table = Table("notebook", *LIMITS)
     broken = []
